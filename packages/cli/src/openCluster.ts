@@ -197,6 +197,7 @@ const lookingLog: LogDriver = (missing) => ({
         read: reader.read,
         bounds: reader.bounds,
         topics: reader.topics,
+        groups: reader.groups,
         openWriter: () => Effect.fail(refused),
         partitionsOf: (topic) => Effect.map(reader.bounds(topic), ({ length }) => length),
         subscribe: () => Stream.fail(refused),

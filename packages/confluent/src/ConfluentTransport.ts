@@ -91,7 +91,8 @@ export const confluentTransport = Effect.fnUntraced(function* (
     read: (topic, partition, range) => reader.read(topic, partition, range),
     bounds: (topic, group) => control.bounds(topic, group),
     ensure: (spec) => control.ensure(spec),
-    topics: control.topics
+    topics: control.topics,
+    groups: (topic) => control.groups(topic)
   }
 })
 

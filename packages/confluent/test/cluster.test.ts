@@ -1,7 +1,8 @@
 import { type Kafka, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { confluentTransport } from "@leat/confluent"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Result, Stream } from "effect"
+import { waitUntil } from "leat/testing"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { type ClientError, loadClient, type Metadata } from "../src/client/client.ts"
@@ -36,6 +37,53 @@ await describeOwnKafka(
       kafka = await startKafka({ nodes: 3, proxied: true })
     }, 60_000)
     afterAll(() => kafka.close())
+
+    it(
+      "the groups of a topic are all of them, or a failure, while their coordinators are gone",
+      () =>
+        Effect.runPromise(
+          Effect.scoped(
+            Effect.gen(function* () {
+              const brokers = kafka.bootstrap.split(",")
+              const transport = yield* confluentTransport({ brokers, requestMs: 5000 })
+              const { topic, writer } = yield* topicOf(transport, 1)
+              yield* send(writer, 0, numbered(3, ""), 8000)
+              const groups = Array.from({ length: 12 }, (_, index) => `${topic}-${index}`).toSorted()
+              for (const group of groups)
+                yield* Effect.scoped(
+                  transport.subscribe({ topic, group, from: "earliest", drainMs: 1000 }).pipe(
+                    Stream.mapEffect((lane) =>
+                      Effect.andThen(
+                        Stream.runForEach(Stream.take(lane.batches, 1), ({ next }) => lane.settle(next)),
+                        lane.release
+                      )
+                    ),
+                    Stream.take(1),
+                    Stream.runDrain
+                  )
+                )
+              const asked = Effect.result(transport.groups?.(topic) ?? Effect.die("it cannot tell"))
+              const isTold = Effect.map(asked, (told) => {
+                if (Result.isSuccess(told)) expect(told.success.toSorted()).toEqual(groups)
+                else expect([told.failure.isRetryable, told.failure.message]).toEqual([true, told.failure.message])
+                return Result.isSuccess(told)
+              })
+              for (const node of kafka.nodes.slice(0, 1)) {
+                const going = yield* Effect.forkScoped(
+                  Effect.promise(() => node.kill().then(() => node.restart())),
+                  { startImmediately: true }
+                )
+                while (going.pollUnsafe() === undefined) {
+                  yield* isTold
+                  yield* Effect.sleep(50)
+                }
+                yield* waitUntil("they are told again", isTold, { withinMs: 45_000 })
+              }
+            })
+          )
+        ),
+      180_000
+    )
 
     it("a leader that gives no answer holds back its own partitions, and no others", () =>
       Effect.runPromise(

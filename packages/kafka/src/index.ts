@@ -13,6 +13,7 @@ export {
   type KafkaToken,
   type KafkaTopicDefaults
 } from "./KafkaOptions.ts"
+export { groupsTopic, probeGroups } from "./groupsTopic.ts"
 export { fateOfCode, kafkaCodes, nameOfCode, reasonOfCode } from "./protocolErrors.ts"
 export { isOfOtherLog, settledNote, topicIdOf } from "./settledLog.ts"
 export {

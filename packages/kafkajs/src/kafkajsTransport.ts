@@ -18,6 +18,7 @@ import { failure, failureOf, transportName } from "./client/failureOf.ts"
 import { settingsOf } from "./client/Settings.ts"
 import { ensureTopic } from "./ensureTopic.ts"
 import { GroupMember } from "./group/GroupMember.ts"
+import { groupsOf } from "./groupsOf.ts"
 import { kafkajsCapabilities } from "./kafkajsCapabilities.ts"
 import { KafkajsWriter } from "./KafkajsWriter.ts"
 import { positionsAt, settledPositions } from "./Offsets.ts"
@@ -63,7 +64,8 @@ function transportOver(brokers: Brokers, options: KafkaOptions): Transport {
     read: (topic, partition, range) => readRange(brokers, topic, partition, range),
     bounds: (topic, group) => tried("bounds", () => boundsOf(brokers, topic, group)),
     ensure: (spec) => tried("ensure", () => ensureTopic(brokers, options, spec)),
-    topics: tried("topics", () => brokers.topics())
+    topics: tried("topics", () => brokers.topics()),
+    groups: (topic) => tried("groups", () => groupsOf(brokers, topic))
   }
 }
 

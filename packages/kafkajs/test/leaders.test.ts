@@ -1,7 +1,7 @@
 import { type Kafka, startKafka } from "@leat/brokers"
 import { describeOwnKafka } from "@leat/brokers/vitest"
 import { kafkajsTransport } from "@leat/kafkajs"
-import { Effect, Queue, Schedule, Stream } from "effect"
+import { Effect, Queue, Result, Schedule, Stream } from "effect"
 import { Kafka as KafkajsClient, logLevel } from "kafkajs"
 import { waitUntil } from "leat/testing"
 import type { Lane, Writer } from "leat/transport"
@@ -200,7 +200,49 @@ await describeOwnKafka("when brokers die", () => {
       ),
     60_000
   )
+
+  it(
+    "the groups of a topic are all of them, or a failure, while their coordinators are gone",
+    () =>
+      run(
+        Effect.gen(function* () {
+          const { transport, topic, writer } = yield* benchAt(kafka.bootstrap, 1)
+          yield* send(writer, numbered(3))
+          const groups = Array.from({ length: 12 }, (_, index) => `${topic}-${index}`).toSorted()
+          yield* settledIn(kafka.bootstrap, topic, groups)
+          const asked = Effect.result(transport.groups?.(topic) ?? Effect.die("it cannot tell"))
+          const isTold = Effect.map(asked, (told) => {
+            if (Result.isSuccess(told)) expect(told.success.toSorted()).toEqual(groups)
+            else expect(told.failure.isRetryable).toBe(true)
+            return Result.isSuccess(told)
+          })
+          for (const node of kafka.nodes.slice(0, 1)) {
+            const going = yield* Effect.forkScoped(
+              Effect.promise(() => node.kill().then(() => node.restart())),
+              { startImmediately: true }
+            )
+            while (going.pollUnsafe() === undefined) {
+              yield* isTold
+              yield* Effect.sleep(50)
+            }
+            yield* waitUntil("they are told again", isTold, { withinMs: 30_000 })
+          }
+        })
+      ),
+    120_000
+  )
 })
+
+/** Each of them has settled a position. */
+const settledIn = (bootstrap: string, topic: string, groups: ReadonlyArray<string>) =>
+  Effect.promise(async () => {
+    const admin = new KafkajsClient({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    // Each of them joins its group, which takes seconds.
+    const partitions = [{ partition: 0, offset: "1" }]
+    await Promise.all(groups.map((groupId) => admin.setOffsets({ groupId, topic, partitions })))
+    await admin.disconnect()
+  })
 
 const createWith = (bootstrap: string, topic: string, config: Readonly<Record<string, string>>) =>
   Effect.promise(async () => {

@@ -18,6 +18,8 @@ import type { AppendResult, WorkerSettings } from "./Message.ts"
 export interface LogTransport extends Transport {
   /** As in `Transport`: a log can tell. */
   readonly topics: NonNullable<Transport["topics"]>
+  /** As in `Transport`: a log can tell. */
+  readonly groups: NonNullable<Transport["groups"]>
   /**
    * As in `Transport`: a log can. The start is exactly `before`, also inside of a batch; the bytes of such a batch stay in the file until a
    * later trim, or retention, takes the rest of it. The space of whole batches is free for what is stored next; the file does not shrink.
@@ -84,6 +86,7 @@ export function transportOf(worker: LogWorker, options: LogOptions): LogTranspor
       ),
     ensure: (spec) => worker.call("ensure", { spec }),
     topics: Effect.map(worker.call("inspect", {}), ({ topics }) => topics.map(({ topic }) => topic)),
+    groups: (topic) => worker.call("groups", { topic }),
     trim: (topic, partition, before) =>
       Effect.asVoid(worker.call("trim", { topic, partition, before: Number(before) })),
     compact: Effect.asVoid(worker.call("compact", {}))

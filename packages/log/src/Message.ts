@@ -75,6 +75,8 @@ export interface Calls {
     readonly ask: { readonly topic: string; readonly group: string | undefined }
     readonly answer: ReadonlyArray<BoundsRow>
   }
+  /** Names of the groups that have lanes or members in a topic. */
+  readonly groups: { readonly ask: { readonly topic: string }; readonly answer: ReadonlyArray<string> }
   readonly locate: {
     readonly ask: { readonly topic: string; readonly partition: number; readonly timesMs: ReadonlyArray<number> }
     readonly answer: { readonly end: number; readonly positions: ReadonlyArray<number> }

@@ -5,7 +5,7 @@ import { type LogTransport, settingsOf, transportOf } from "./LogTransport.ts"
 import { LogWorker } from "./LogWorker.ts"
 
 /** A log that is only looked at, while others use it or not. Nothing in its directory changes. */
-export interface LogReader extends Pick<LogTransport, "read" | "bounds" | "topics"> {
+export interface LogReader extends Pick<LogTransport, "read" | "bounds" | "topics" | "groups"> {
   readonly inspect: Effect.Effect<LogInspection, TransportError>
 }
 
@@ -20,6 +20,6 @@ export interface LogReader extends Pick<LogTransport, "read" | "bounds" | "topic
  */
 export const readLog = (directory: string): Effect.Effect<LogReader, TransportError, Scope.Scope> =>
   Effect.map(LogWorker.open(settingsOf({ directory }, true)), (worker) => {
-    const { read, bounds, topics } = transportOf(worker, { directory })
-    return { read, bounds, topics, inspect: worker.call("inspect", {}) }
+    const { read, bounds, topics, groups } = transportOf(worker, { directory })
+    return { read, bounds, topics, groups, inspect: worker.call("inspect", {}) }
   })

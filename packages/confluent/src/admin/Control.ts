@@ -1,10 +1,12 @@
 /** Administrative requests to a cluster: topics, offsets, groups. They have a client of their own, with few requests in flight. */
 import { monotonicMs } from "../client/clock.ts"
 import {
+  groupsTopic,
   kafkaCodes,
   kafkaDefaults,
   type KafkaOptions,
   newKafkaTopic,
+  probeGroups,
   topicIdOf,
   topicStatus,
   whenTopicIsMissing
@@ -180,6 +182,53 @@ export class Control {
     group: string
   ): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
     return this.#offsets.settled(topic, partitions, group)
+  }
+
+  /** Names of the groups that have a committed offset in the topic. */
+  groups(topic: string): Effect.Effect<ReadonlyArray<string>, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      const described = yield* this.#known("groups", topic)
+      const partitions = Array.from(described.partitions.keys())
+      const all = yield* this.#allGroups({ topic, id: idOf(described) })
+      return yield* this.#offsets.groupsOf({ topic, id: idOf(described) }, partitions, all)
+    })
+  }
+
+  /**
+   * A coordinator that is just beginning lists nothing, without an error: all are known to have begun before the second list, and have to be the
+   * same in the end. The first list has those of one that begins anew meanwhile. Fails where a group may not be seen: others may be hidden too.
+   */
+  #allGroups(topic: IdentifiedTopic): Effect.Effect<ReadonlyArray<string>, TransportError> {
+    const asked = ask<Parameters<Parameters<Admin["listGroups"]>[1]>[1]>("groups", "groups", (done) =>
+      this.#admin.listGroups({ timeout: this.#timeoutMs }, done)
+    )
+    const listed = Effect.flatMap(this.#turns.withPermits(1)(asked), ({ groups, errors: [error] }) =>
+      error === undefined
+        ? Effect.succeed(groups.map(({ groupId }) => groupId))
+        : Effect.fail(failureOf(error, "groups", "a broker does not list its groups"))
+    )
+    return Effect.gen({ self: this }, function* () {
+      const before = yield* this.#coordinators
+      const first = yield* listed
+      yield* this.#offsets.proveKnown(topic, before.length === 0 ? probeGroups() : probeGroups(before.length))
+      const second = yield* listed
+      if (before.join() !== (yield* this.#coordinators).join())
+        return yield* failure("Unavailable", "groups", "coordinators of groups have moved while they were asked")
+      return [...new Set([...first, ...second])]
+    })
+  }
+
+  /** Who leads each partition of their topic; empty where it is not there yet, or not for us to see. */
+  get #coordinators(): Effect.Effect<ReadonlyArray<string>, TransportError> {
+    return Effect.flatMap(this.#describe("groups", groupsTopic), ({ error, partitions }) => {
+      const reason = error === undefined ? undefined : reasonOf(error.code)
+      if (reason === "UnknownTopic" || reason === "Unauthorized") return Effect.succeed([])
+      if (error !== undefined) return Effect.fail(failureOf(error, "groups", groupsTopic))
+      const dark = partitions.find(({ leader }) => leader === null)
+      if (dark === undefined) return Effect.succeed(partitions.map(({ leader }) => JSON.stringify(leader)))
+      const detail = `${groupsTopic}/${dark.partition} has no leader at present`
+      return Effect.fail(failure("Unavailable", "groups", detail))
+    })
   }
 
   ensure(spec: TopicSpec): Effect.Effect<TopicStatus, TransportError> {

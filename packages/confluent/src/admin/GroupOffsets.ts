@@ -13,6 +13,8 @@ import { codeOfThrown, failureOf } from "../client/failure.ts"
 
 /** Clients that are kept; each has some threads. */
 const clientsMax = 16
+/** Of those that are closed again. Each request waits in one of the four threads that the whole process shares. */
+const clientsAtATime = 2
 
 /** A topic, and its id: one that is made anew has another. Undefined: the brokers have no ids. */
 export interface IdentifiedTopic {
@@ -25,6 +27,13 @@ export interface Settled {
   readonly offset: number
   /** It was committed in a topic of the same name that is no more: it says nothing of this one. */
   readonly isOfOtherLog: boolean
+}
+
+interface Asked {
+  readonly topic: IdentifiedTopic
+  readonly partitions: ReadonlyArray<number>
+  readonly group: string
+  readonly operation: string
 }
 
 interface Asking {
@@ -56,34 +65,72 @@ export class GroupOffsets {
 
   /** By partition; absent if nothing is committed. */
   settled(
-    { topic, id }: IdentifiedTopic,
+    topic: IdentifiedTopic,
     partitions: ReadonlyArray<number>,
     group: string
+  ): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
+    const asked = { topic, partitions, group, operation: "bounds" }
+    return this.#turns.withPermits(1)(Effect.flatMap(this.#clientOf(group), (client) => this.#ask(client, asked)))
+  }
+
+  /** Those of `groups` that have committed something there. Each is asked by a client that is closed at once: there may be very many. */
+  groupsOf(
+    topic: IdentifiedTopic,
+    partitions: ReadonlyArray<number>,
+    groups: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyArray<string>, TransportError> {
+    return Effect.map(
+      Effect.forEach(groups, (group) => this.#askOnce({ topic, partitions, group, operation: "groups" }), {
+        concurrency: clientsAtATime
+      }),
+      (all) =>
+        all.flatMap((found, index) =>
+          [...found.values()].some((one) => !one.isOfOtherLog) ? groups.slice(index, index + 1) : []
+        )
+    )
+  }
+
+  /**
+   * Fails where one of these groups has no coordinator that answers, or may not be asked for. The admin client would end the process: its
+   * description of a group that has an error is a null pointer.
+   */
+  proveKnown(topic: IdentifiedTopic, groups: ReadonlyArray<string>): Effect.Effect<void, TransportError> {
+    return Effect.forEach(groups, (group) => this.#askOnce({ topic, partitions: [0], group, operation: "groups" }), {
+      concurrency: clientsAtATime,
+      discard: true
+    })
+  }
+
+  #askOnce(asked: Asked): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
+    return askingClient(this.#kafka, offsetsConfig(this.#options, asked.group), this.#options).pipe(
+      Effect.flatMap((client) => this.#ask(client, asked)),
+      Effect.scoped
+    )
+  }
+
+  #ask(
+    client: Consumer,
+    { topic: { topic, id }, partitions, group, operation }: Asked
   ): Effect.Effect<ReadonlyMap<number, Settled>, TransportError> {
     const timeoutMs = this.#options.requestMs ?? kafkaDefaults.requestMs
     const asked = partitions.map((partition) => ({ topic, partition }))
     const what = `group ${group}`
-    return this.#turns.withPermits(1)(
-      Effect.gen({ self: this }, function* () {
-        const client = yield* this.#clientOf(group)
-        const rows = yield* ask<Parameters<Parameters<Consumer["committed"]>[2]>[1]>("bounds", what, (done) =>
-          client.committed(asked, timeoutMs, done)
-        )
-        const found = new Map<number, Settled>()
-        for (const row of rows) {
-          if (row instanceof Error)
-            return yield* failureOf(
-              { code: codeOfThrown(row) ?? kafkaCodes.UNKNOWN_SERVER_ERROR, message: "" },
-              "bounds",
-              what
-            )
-          const { partition, offset, metadata } = row
-          if (offset !== undefined && offset >= 0)
-            found.set(partition, { offset, isOfOtherLog: isOfOtherLog(metadata, id) })
+    return Effect.gen(function* () {
+      const rows = yield* ask<Parameters<Parameters<Consumer["committed"]>[2]>[1]>(operation, what, (done) =>
+        client.committed(asked, timeoutMs, done)
+      )
+      const found = new Map<number, Settled>()
+      for (const row of rows) {
+        if (row instanceof Error) {
+          const code = codeOfThrown(row) ?? kafkaCodes.UNKNOWN_SERVER_ERROR
+          return yield* failureOf({ code, message: "" }, operation, what)
         }
-        return found
-      })
-    )
+        const { partition, offset, metadata } = row
+        if (offset !== undefined && offset >= 0)
+          found.set(partition, { offset, isOfOtherLog: isOfOtherLog(metadata, id) })
+      }
+      return found
+    })
   }
 
   #clientOf(group: string): Effect.Effect<Consumer, TransportError> {

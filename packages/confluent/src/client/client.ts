@@ -143,6 +143,14 @@ export interface Admin {
       }>
     >
   ): void
+  /** Failures to list those of one broker are among the errors. */
+  listGroups(
+    options: { readonly timeout: number },
+    done: Done<{
+      readonly groups: ReadonlyArray<{ readonly groupId: string }>
+      readonly errors: ReadonlyArray<ClientError>
+    }>
+  ): void
   listOffsets(
     partitions: ReadonlyArray<TopicPartition & { readonly offset: { readonly timestamp: number } }>,
     options: { readonly timeout: number; readonly isolationLevel?: number },

@@ -77,6 +77,13 @@ export interface Calls {
     readonly asked: { readonly groupId: string; readonly memberId: string }
     readonly answered: { readonly errorCode: number }
   }
+  readonly ListGroups: {
+    readonly asked: object
+    readonly answered: {
+      readonly errorCode: number
+      readonly groups: ReadonlyArray<{ readonly groupId: string; readonly protocolType: string }>
+    }
+  }
   readonly OffsetCommit: {
     readonly asked: {
       readonly groupId: string

@@ -107,6 +107,7 @@ export type RequestName =
   | "SyncGroup"
   | "Heartbeat"
   | "LeaveGroup"
+  | "ListGroups"
   | "OffsetCommit"
   | "OffsetFetch"
   | "CreateTopics"

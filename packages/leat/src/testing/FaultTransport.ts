@@ -97,8 +97,8 @@ export function faultDriver(inner: Driver, plan: FaultPlan): Driver {
 }
 
 /**
- * A transport with the faults of the plan, for tests that need no leat. `read`, `bounds`, `ensure` and `trim` are as
- * they were.
+ * A transport with the faults of the plan, for tests that need no leat. `read`, `bounds`, `ensure`, `groups`
+ * and `trim` are as they were.
  *
  * @example
  * ```ts

@@ -330,6 +330,12 @@ export interface Transport {
   /** Names of the topics that there are. Absent: the backend cannot tell. */
   readonly topics?: Effect.Effect<ReadonlyArray<string>, TransportError>
   /**
+   * Names of the groups that have a settled position in the topic, with members or without; each once. A group that has settled nothing
+   * may be among them once a member was given a partition. Must name all of them, or fail: nobody
+   * reads on what those that are named have settled. Fails with `UnknownTopic` for a topic that is not there. Absent: the backend cannot tell.
+   */
+  readonly groups?: (topic: string) => Effect.Effect<ReadonlyArray<string>, TransportError>
+  /**
    * Deletes what stands before `before`, for good: reading starts there from then on, and `bounds` say so. What is stored behind it stays.
    * Never goes back: a position before the start changes nothing. One beyond the end deletes all that is there. Fails with `UnknownTopic`
    * for a topic or partition that is not there; creates none. Absent: the backend cannot.

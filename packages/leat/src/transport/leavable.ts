@@ -156,7 +156,7 @@ function isFree({ fibers, isWell }: Left): boolean {
 /** The transport of a driver, whose calls can be left, and fail where the driver breaks. */
 export function leavableTransport(transport: Transport): Transport {
   const calls = new LeavableCalls(transport.name)
-  const { name, capabilities, topics, trim } = transport
+  const { name, capabilities, topics, groups, trim } = transport
   /** What it breaks with may pass, as what nobody knows. */
   const broken = (operation: string) => (defect: unknown) => {
     const detail = `the driver broke: ${textOfThrown(defect)}`
@@ -193,6 +193,7 @@ export function leavableTransport(transport: Transport): Transport {
     bounds: (topic, group) => asked("bounds", `${group ?? ""} ${topic}`, () => transport.bounds(topic, group)),
     ensure: (spec) => asked("ensure", spec.topic, () => transport.ensure(spec)),
     ...(topics === undefined ? {} : { topics: asked("topics", "", () => topics) }),
+    ...(groups === undefined ? {} : { groups: (topic) => asked("groups", topic, () => groups.call(transport, topic)) }),
     ...(trim === undefined
       ? {}
       : {

@@ -173,6 +173,57 @@ const liars: ReadonlyArray<Liar> = [
     because: /the end is told as 0, and was 0 before 2 more/
   },
   {
+    says: "the groups of a topic, and forgets those without members",
+    lie: (honest) => {
+      const joined = new Map<string, number>()
+      const counted = (name: string, by: number) =>
+        Effect.sync(() => void joined.set(name, (joined.get(name) ?? 0) + by))
+      return {
+        ...honest,
+        subscribe: (subscription) =>
+          Stream.unwrap(
+            Effect.as(
+              Effect.acquireRelease(counted(subscription.group, 1), () => counted(subscription.group, -1)),
+              honest.subscribe(subscription)
+            )
+          ),
+        groups: (topic) =>
+          Effect.map(honest.groups?.(topic) ?? Effect.succeed([]), (names) =>
+            names.filter((name) => (joined.get(name) ?? 0) > 0)
+          )
+      }
+    },
+    foundBy:
+      "a transport that tells the groups of a topic tells those that have settled there, with members or without, and no other",
+    because: /those that have settled there, and no other/
+  },
+  {
+    says: "the groups of a topic, and tells those of all topics",
+    lie: (honest) => ({
+      ...honest,
+      groups: (topic) =>
+        Effect.gen(function* () {
+          const all = yield* Effect.forEach(yield* honest.topics ?? Effect.succeed([]), (name) =>
+            Effect.orElseSucceed(honest.groups?.(name) ?? Effect.succeed([]), () => [])
+          )
+          yield* honest.groups?.(topic) ?? Effect.void
+          return [...new Set(all.flat())]
+        })
+    }),
+    foundBy:
+      "a transport that tells the groups of a topic tells those that have settled there, with members or without, and no other",
+    because: /those that have settled there, and no other/
+  },
+  {
+    says: "the groups of a topic, also of one that is not there",
+    lie: (honest) => ({
+      ...honest,
+      groups: (topic) => Effect.orElseSucceed(honest.groups?.(topic) ?? Effect.succeed([]), () => [])
+    }),
+    foundBy: "the groups of a topic that does not exist are not told",
+    because: /\+ 'none'\n- 'UnknownTopic'/
+  },
+  {
     says: "trimmed, and does nothing",
     lie: (honest) => ({ ...honest, trim: () => Effect.void }),
     foundBy: "a trim, where there is one, deletes what stands before a position, and nothing else, for everybody",

@@ -153,6 +153,7 @@ export class LogServer {
         })
       )
     },
+    groups: ({ topic }, { done }) => done(this.#store.look(() => this.#groups.names(this.#store.topics.get(topic)))),
     locate: ({ topic, partition, timesMs }, { done }) => {
       const { topics, heads } = this.#store
       done(

@@ -20,10 +20,6 @@ export function inspect(store: Store): LogInspection {
   const groups = new Groups(store)
   const counts = db.prepare("SELECT count(*) AS n FROM batch WHERE partition = ?")
   const ranges = db.prepare("SELECT count(*) AS n FROM id_range WHERE partition = ?")
-  const names = db.prepare(
-    `SELECT DISTINCT "group" AS name FROM lane WHERE topic = ?
-     UNION SELECT m."group" FROM member_topic r JOIN member m ON m.id = r.member WHERE r.topic = ? ORDER BY 1`
-  )
   return store.look(() => {
     const header = db.prepare("SELECT created_ms FROM header").get()
     const ofTopic = (topic: Topic): TopicInspection => ({
@@ -43,7 +39,7 @@ export function inspect(store: Store): LogInspection {
           idRanges: Number(ranges.get(partition)?.["n"])
         }
       }),
-      groups: names.all(topic.id, topic.id).map(({ name }) => groupOf(store, groups, topic, String(name)))
+      groups: groups.names(topic).map((name) => groupOf(store, groups, topic, name))
     })
     return {
       directory: db.paths.directory,

@@ -88,7 +88,8 @@ export function awayTransport(away: Away): Effect.Effect<StandIn, never, Scope.S
     read: (...range) => given("read", (cluster) => cluster.read(...range)),
     bounds: (...of) => asked("bounds", (cluster) => cluster.bounds(...of)),
     ensure: (spec) => asked("ensure", (cluster) => cluster.ensure(spec)),
-    topics: asked("topics", (cluster) => cluster.topics ?? Effect.fail(failed("topics")))
+    topics: asked("topics", (cluster) => cluster.topics ?? Effect.fail(failed("topics"))),
+    groups: (one) => asked("groups", (cluster) => cluster.groups?.(one) ?? Effect.fail(failed("groups")))
   }
   return Effect.gen(function* () {
     const scope = yield* Effect.scope

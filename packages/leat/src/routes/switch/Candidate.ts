@@ -66,10 +66,11 @@ export class Candidate<E = never> {
   get #opened(): Effect.Effect<Client, E | TransportError> {
     return Effect.gen({ self: this }, function* () {
       const transport = yield* leaving(Scope.provide(this.#opening, this.#scope))
-      const { capabilities, topics, trim } = this.present.transport
+      const { capabilities, topics, groups, trim } = this.present.transport
       const isAlike =
         isSameValue(transport.capabilities, capabilities, "inOrder") &&
         (transport.topics === undefined) === (topics === undefined) &&
+        (transport.groups === undefined) === (groups === undefined) &&
         (transport.trim === undefined) === (trim === undefined)
       if (!isAlike) return yield* unlike(transport, "open", "it can do other things than the client that is open")
       return (this.#client = new Client(transport, this.#scope))

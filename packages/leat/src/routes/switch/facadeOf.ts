@@ -7,7 +7,7 @@ import type { Client } from "./Client.ts"
 
 /** `present`: the client that is asked now. What `first` can do they all can. */
 export function facadeOf(
-  { name, capabilities, topics, trim }: Transport,
+  { name, capabilities, topics, groups, trim }: Transport,
   present: () => Client,
   openWriter: Transport["openWriter"]
 ): Transport {
@@ -35,6 +35,9 @@ export function facadeOf(
     bounds: (...asked) => now((transport) => transport.bounds(...asked)),
     ensure: (spec) => now((transport) => transport.ensure(spec)),
     ...(topics === undefined ? {} : { topics: now((transport) => transport.topics ?? topics) }),
+    ...(groups === undefined
+      ? {}
+      : { groups: (topic: string) => now((transport) => (transport.groups ?? groups)(topic)) }),
     ...(trim === undefined
       ? {}
       : { trim: (...asked: Parameters<typeof trim>) => now((transport) => (transport.trim ?? trim)(...asked)) })

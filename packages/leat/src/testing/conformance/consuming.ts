@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Result, Scope } from "effect"
 import type { Capabilities } from "../../transport/index.ts"
 import { waitUntil } from "../waitUntil.ts"
 import { boundsOf, join, numbered, store, testCase, textOf, type TransportCase, valuesOf } from "./TransportCase.ts"
@@ -282,6 +282,43 @@ export const consumingCases: ReadonlyArray<TransportCase> = [
         const { end } = yield* boundsOf(bench, 0)
         yield* (yield* join(bench.transport, bench.topic, bench.group, { from: "latest" })).lane
         assert.equal((yield* boundsOf(bench, 0, bench.group)).settled, end)
+      }),
+    one
+  ),
+
+  testCase(
+    "a transport that tells the groups of a topic tells those that have settled there, with members or without, and no other",
+    (bench) =>
+      Effect.gen(function* () {
+        const { groups } = bench.transport
+        if (groups === undefined) return
+        assert.deepEqual(yield* groups(bench.topic), [], "a topic that nobody has read has no groups")
+        const other = `${bench.topic}-other`
+        yield* bench.transport.ensure({ topic: other, partitions: 1 })
+        const settles = Effect.fnUntraced(function* (topic: string, group: string) {
+          const writer = yield* bench.transport.openWriter(topic)
+          yield* store(writer, 0, numbered(3))
+          const lane = yield* (yield* join(bench.transport, topic, group)).lane
+          yield* lane.settle(((yield* lane.take(2))[0]?.position ?? 0n) + 1n)
+          yield* lane.release
+        })
+        yield* settles(other, `${bench.group}-other`)
+        yield* settles(bench.topic, bench.group)
+        const left = `${bench.group}-left`
+        yield* Effect.scoped(settles(bench.topic, left))
+        const told = yield* groups(bench.topic)
+        assert.deepEqual(told.toSorted(), [bench.group, left], "those that have settled there, and no other")
+      }),
+    one
+  ),
+
+  testCase(
+    "the groups of a topic that does not exist are not told",
+    ({ transport, topic }) =>
+      Effect.gen(function* () {
+        if (transport.groups === undefined) return
+        const told = yield* Effect.result(transport.groups(`${topic}-none`))
+        assert.equal(Result.isFailure(told) ? told.failure.reason : "none", "UnknownTopic")
       }),
     one
   ),

@@ -23,7 +23,7 @@ export class Gate {
 
   /** A transport of the process. */
   transport(transport: Transport): Transport {
-    const { trim } = transport
+    const { groups, trim } = transport
     return {
       ...transport,
       openWriter: (topic) =>
@@ -39,6 +39,7 @@ export class Gate {
         })),
       bounds: (topic, group) => this.#alive(transport.bounds(topic, group)),
       ensure: (spec) => this.#alive(transport.ensure(spec)),
+      ...(groups === undefined ? {} : { groups: (topic) => this.#alive(groups(topic)) }),
       ...(trim === undefined
         ? {}
         : { trim: (topic, partition, before) => this.#alive(trim(topic, partition, before)) }),

@@ -69,6 +69,11 @@ export class MemoryGroup {
     return origin > log.start ? origin : undefined
   }
 
+  /** Whether a member was given a partition, now or before. */
+  get hasBegun(): boolean {
+    return this.#partitions.some(({ origin, settled }) => origin !== undefined || settled !== undefined)
+  }
+
   /** Joins. Lanes come through the stream; who no longer runs it gets no more of them, and has left when the scope closes. */
   readonly join = (from: From, drainMs: number): Stream.Stream<Lane, TransportError, Scope.Scope> =>
     Stream.fromEffect(

@@ -201,6 +201,10 @@ export function memoryTransport(broker: MemoryBroker): Transport {
         ? Effect.sync(() => broker.ensure(spec))
         : Effect.fail(failure("Unsupported", "ensure", `a topic has 1 or more partitions, not ${spec.partitions}`)),
     topics: Effect.sync(() => broker.topics),
+    groups: (name) =>
+      Effect.map(topicOf(broker, name, "groups"), ({ groups }) =>
+        Array.from(groups).flatMap(([group, { hasBegun }]) => (hasBegun ? [group] : []))
+      ),
     trim: (name, partition, before) =>
       topicOf(broker, name, "trim").pipe(
         Effect.flatMap((topic) => partitionOf(topic, partition, "trim")),

@@ -49,6 +49,7 @@ export class Groups {
   readonly #putTopic
   readonly #removeTopic
   readonly #takeNoMore
+  readonly #names
 
   constructor(store: Store) {
     this.#store = store
@@ -70,6 +71,10 @@ export class Groups {
     this.#removeTopic = db.prepare("DELETE FROM member_topic WHERE topic = ? AND member = ?")
     for (const query of [this.#lane, this.#lanes, this.#held, this.#group, this.#member, this.#readers])
       query.setReadBigInts(true)
+    this.#names = db.prepare(
+      `SELECT DISTINCT "group" AS name FROM lane WHERE topic = ?
+       UNION SELECT m."group" FROM member_topic r JOIN member m ON m.id = r.member WHERE r.topic = ? ORDER BY 1`
+    )
     this.#takeNoMore = db.prepare("UPDATE member_topic SET leaving = 1 WHERE topic = ? AND member = ?")
   }
 
@@ -78,6 +83,11 @@ export class Groups {
     const { settled, origin } = this.lane(partition, group) ?? {}
     if (settled !== undefined || origin === undefined) return settled
     return origin > this.#store.heads.get(partition).start ? origin : undefined
+  }
+
+  /** The groups that have a lane of a topic, or members that read it. */
+  names({ id }: Topic): ReadonlyArray<string> {
+    return this.#names.all(id, id).map(({ name }) => String(name))
   }
 
   lane(partition: number, group: string): LaneRow | undefined {
