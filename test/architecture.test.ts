@@ -43,9 +43,11 @@ type Rooms = ReadonlyArray<ReadonlyArray<string>>
 const rooms: Rooms = [
   ["index", "promise", "testing"],
   ["Leat"],
+  ["beginning"],
   ["OpenLeat", "leatFaults"],
   ["routesSource", "TableSwaps"],
   ["Stream", "audit"],
+  ["moves"],
   ["publish", "consume", "deadLetters", "loss", "metrics"],
   ["control"],
   ["routes"],

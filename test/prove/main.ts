@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|moves|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|moves|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -51,14 +51,30 @@ const proofs: ReadonlyArray<Proof> = [
     fault: ({ recovered }) => (Number(recovered) > 0 ? undefined : "nothing was left in the spill")
   },
   {
-    name: "moves",
+    name: "retries",
     says: "a process is killed while it moves events to a retry topic and handles them again: none is lost, and they come out in order",
-    script: new URL("moves/crashMoves.ts", scripts),
+    script: new URL("retries/crashRetries.ts", scripts),
     flag: "n",
     times: 8,
     msMax: 15_000,
     aroundMsMax: 90_000,
     fault: ({ moved }) => (Number(moved) > 0 ? undefined : "nothing was moved")
+  },
+  {
+    name: "move",
+    says: "a stream moves between two logs while processes that publish and read it are killed and stopped: nothing stored is lost, and order holds",
+    script: new URL("move/proveMove.ts", scripts),
+    flag: "n",
+    times: 6,
+    // Where somebody was killed, a move waits for a lease, and for a person.
+    msMax: 120_000,
+    aroundMsMax: 300_000,
+    fault: ({ moves, opened, kills, stops, passedOver }) => {
+      if (!(Number(opened) > 1)) return "no move was opened"
+      return Number(moves) < 6 || (Number(kills) > 0 && Number(stops) > 0)
+        ? undefined
+        : `${String(kills)} kills, ${String(stops)} stops and ${String(passedOver)} writers that were passed over are too few`
+    }
   },
   {
     name: "corrupt",

@@ -13,6 +13,12 @@ import { init } from "./init/init.ts"
 import { doctor } from "./log/doctor.ts"
 import { lag } from "./log/lag.ts"
 import { ledger } from "./log/ledger.ts"
+import { abort as abortMove, rollback as rollbackMove } from "./move/back.ts"
+import { abandon, giveUp } from "./move/dead.ts"
+import { retire as retireMove } from "./move/retire.ts"
+import { plan as planMove } from "./move/plan.ts"
+import { start } from "./move/start.ts"
+import { status as statusOfMoves } from "./move/status.ts"
 import { apply } from "./routes/apply.ts"
 import { diff } from "./routes/diff.ts"
 import { explain } from "./routes/explain.ts"
@@ -44,8 +50,13 @@ const routes = Command.make("routes").pipe(
   Command.withSubcommands([validate, explain, schema, plan, diff, apply, status, history, rollback, watch])
 )
 
+const move = Command.make("move").pipe(
+  Command.withDescription("Streams that go to another topic, cluster or broker while they are published and read"),
+  Command.withSubcommands([planMove, start, statusOfMoves, abortMove, rollbackMove, abandon, giveUp, retireMove])
+)
+
 /** The whole command line: `leat <noun> <verb>`. */
 export const leat = Command.make("leat").pipe(
   Command.withDescription("The event layer between TypeScript services and the broker behind them"),
-  Command.withSubcommands([contracts, events, dlq, routes, lag, ledger, audit, doctor, init])
+  Command.withSubcommands([contracts, events, dlq, routes, move, lag, ledger, audit, doctor, init])
 )

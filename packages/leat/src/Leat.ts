@@ -2,33 +2,34 @@
  * The composition root: routes, transports, ledger and clock make an open leat, and an open leat gives streams. Closing its
  * scope drains what was admitted and gives every lane back.
  */
-import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Random, Result, Scheduler, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
 import type { BucketNext } from "./transport/Announcement.ts"
 import { Announcer } from "./transport/Announcer.ts"
 import type { Contract, ContractInfo } from "./contract/Contract.ts"
-import { formatUuid, uuidV7 } from "./record/EventId.ts"
+import { formatUuid } from "./record/EventId.ts"
 import { Ledger } from "./ledger/Ledger.ts"
 import { Windows } from "./ledger/Windows.ts"
 import { LedgerReport } from "./metrics/LedgerReport.ts"
 import { type LedgerView, ledgerView } from "./loss/ledgerView.ts"
 import { LossWatch, type WatchedStream } from "./loss/LossWatch.ts"
-import { memory } from "./transport/memory/MemoryTransport.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import { Publisher } from "./publish/Publisher.ts"
-import { hasReferences, type ReferenceReaders, References } from "./routes/References.ts"
+import { hasReferences } from "./routes/References.ts"
 import { contractFault, noContract } from "./contract/contractFault.ts"
 import { kindOf } from "./given/takes.ts"
-import { leatFaults } from "./leatFaults.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
 import type { Meetings } from "./routes/Meetings.ts"
+import type { ControlStream } from "./control/ControlStream.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
-import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
-import { type Control, routesSource, type RoutesSource } from "./routesSource.ts"
+import { type Route, RouteError, type RouteFault, type Routes } from "./routes/Routes.ts"
+import type { Control } from "./routesSource.ts"
+import { beginning, type Beginning } from "./beginning.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
 import { HeldLegs, type HeldLegsOptions } from "./publish/HeldLegs.ts"
 import { KeptOpen } from "./publish/KeptOpen.ts"
+import { Moves } from "./moves/Moves.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
@@ -55,13 +56,6 @@ interface Scopes {
   readonly subscriptions: Scope.Closeable
   readonly streams: Scope.Closeable
   readonly transports: Scope.Closeable
-}
-
-interface Runtime {
-  readonly clock: Clock.Clock
-  readonly scheduler: Scheduler.Scheduler
-  readonly context: Context.Context<never>
-  readonly references: ReferenceReaders
 }
 
 interface OpenStream {
@@ -102,7 +96,7 @@ class OpenedLeat implements OpenLeat {
   readonly #losses: LossWatch
   readonly #drivers: ReadonlyArray<Driver>
   readonly #scopes: Scopes
-  readonly #runtime: Runtime
+  readonly #runtime: Beginning["runtime"]
   readonly #shared: SharedParts
   /** What the application has asked for: open until the leat closes. */
   readonly #kept: { readonly transports: KeptOpen<Transport>; readonly streams: KeptOpen<OpenStream> }
@@ -118,6 +112,7 @@ class OpenedLeat implements OpenLeat {
   readonly #announcer: Announcer
   readonly #closing = Deferred.makeUnsafe<void>()
   readonly #swaps: TableSwaps
+  readonly #moves: Moves | undefined
   #routes: Routes
   /** The streams that are open or being opened, and where they meet in the table in force. */
   #meetings: Meetings
@@ -126,11 +121,8 @@ class OpenedLeat implements OpenLeat {
 
   constructor(
     options: LeatOptions,
-    drivers: ReadonlyArray<Driver>,
-    { routes, control }: { readonly routes: Routes; readonly control: RoutesSource["control"] },
-    identity: Uint8Array,
-    scopes: Scopes,
-    runtime: Runtime
+    { drivers, routes, identity, runtime, from: { control, fleet } }: Beginning,
+    scopes: Scopes
   ) {
     this.source = options.source
     this.control = control?.(this)
@@ -173,6 +165,7 @@ class OpenedLeat implements OpenLeat {
       scope: scopes.transports
     })
     this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, ledger)
+    this.#moves = fleet && this.#movesOf(fleet, options.control?.lease)
     this.#swaps = new TableSwaps({
       source: options.source,
       drivers,
@@ -182,19 +175,59 @@ class OpenedLeat implements OpenLeat {
       readers: runtime.references,
       contracts: () => Array.from(this.#asked.values(), ({ contract }) => contract),
       streams: () => Array.from(this.#streams.values()),
+      moves: this.#moves,
       inForce: () => this.#routes,
       adopt: (table) => this.#adopt(table),
       closing: this.#closing
     })
-    this.#holding = {
-      sinks: this.#sinks,
-      joined: (stream) => this.#joined(stream),
-      schedule: tasksOf(runtime.scheduler)
-    }
+    const joined = (stream: string) => this.#joined(stream)
+    this.#holding = { sinks: this.#sinks, joined, schedule: tasksOf(runtime.scheduler) }
     this.#keepRenewing()
   }
 
   readonly routes = (): Routes => this.#routes
+
+  #movesOf(fleet: () => ControlStream | undefined, lease: Duration.Input | undefined): Moves {
+    return new Moves({
+      member: this.incarnation,
+      fleet,
+      lease,
+      tableRoute: (stream) => this.#routes.lookup(stream, this.source),
+      take: (stream, route, before) => this.#swaps.between(Effect.suspend(() => this.#take(stream, route, before))),
+      outletOf: (stream, leg) => {
+        const contract = this.#asked.get(stream)?.contract
+        return contract && this.#legs.outletOf(contract, leg)
+      },
+      transportOf: (cluster) => this.#shared.transports.get(cluster),
+      groupsOf: (stream) => this.#groups.of(stream),
+      isClosing: () => this.isClosing,
+      scheduler: this.#runtime.scheduler,
+      fork: Effect.runForkWith(this.#runtime.context)
+    })
+  }
+
+  /** Opens what a route lacks, and has an open stream written to it. */
+  #take(stream: string, route: Route, before: () => void): Effect.Effect<void, OpenError> {
+    const open = this.#streams.get(stream)
+    if (open === undefined) return Effect.fail(closedError)
+    const { contract, legs, publisher } = open
+    const opening = Effect.forEach(legs.missing(route), (leg) => legs.open(route, leg), { discard: true })
+    return Effect.onExit(opening, (exit) => (Exit.isSuccess(exit) ? Effect.void : legs.discard())).pipe(
+      Effect.andThen(
+        Effect.sync(() => {
+          before()
+          publisher.swap(this.#legs.destinations(contract, route))
+          this.#release(legs.commit(route))
+        })
+      )
+    )
+  }
+
+  /** How a stream is written to with the table in force. */
+  #routeNow(stream: string): Route | undefined {
+    const route = this.#routes.lookup(stream, this.source)
+    return route === undefined ? undefined : (this.#moves?.routeOf(stream, route) ?? route)
+  }
 
   readonly stream = <T>(contract: Contract<T>): Effect.Effect<EventStream<T>, OpenError> =>
     Effect.acquireUseRelease(
@@ -292,10 +325,17 @@ class OpenedLeat implements OpenLeat {
     yield* Scope.close(this.#scopes.subscriptions, Exit.void)
     for (const { publisher } of this.#streams.values()) publisher.close()
     yield* Scope.close(this.#scopes.streams, Exit.void)
+    yield* this.#moves?.end ?? Effect.void
     yield* Scope.close(this.#scopes.transports, Exit.void)
     this.#report.close()
     this.#losses.close()
     yield* this.#announcer.announce(true)
+  })
+
+  /** Follows where its fleet moves streams, until it is closed. */
+  readonly move: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#moves === undefined) return Effect.void
+    return Effect.andThen(this.#moves.known, Effect.asVoid(Effect.forkIn(this.#moves.run, this.#scopes.transports)))
   })
 
   /** Announces the ledger, now and then again until the leat is closed. */
@@ -311,11 +351,15 @@ class OpenedLeat implements OpenLeat {
       let opened: OpenStream | undefined
       const closed = Effect.suspend(() => {
         // What is closing is counted and announced until its sinks are empty.
-        if (opened !== undefined && !this.isClosing) this.#streams.delete(stream)
+        if (!this.isClosing) {
+          if (opened !== undefined) this.#streams.delete(stream)
+          this.#moves?.closed(stream)
+        }
         return legs.close()
       })
       yield* Scope.addFinalizer(yield* Effect.scope, closed)
-      const asked = yield* this.#routeOf(contract)
+      const found = yield* this.#routeOf(contract)
+      const asked = this.#moves?.opening(stream, found) ?? found
       const open = (route: Route) =>
         Effect.forEach(legs.missing(route), (leg) => legs.open(route, leg), { concurrency: "unbounded", discard: true })
       yield* open(asked)
@@ -327,7 +371,7 @@ class OpenedLeat implements OpenLeat {
       )
       // A table that was put in force meanwhile moves nothing that is being opened, but it may have other legs.
       for (let route = asked; ; yield* open(route)) {
-        route = this.#routes.lookup(stream, this.source) ?? asked
+        route = this.#routeNow(stream) ?? asked
         if (legs.missing(route).length === 0) break
       }
       opened = this.#opened(contract, asked, legs, { readTransport, readFallbacks })
@@ -343,7 +387,7 @@ class OpenedLeat implements OpenLeat {
     reading: { readonly readTransport: Transport; readonly readFallbacks: ReadonlyArray<ReadFallback> }
   ): OpenStream {
     const { stream } = contract
-    const route = this.#routes.lookup(stream, this.source) ?? asked
+    const route = this.#routeNow(stream) ?? asked
     this.#release(legs.commit(route))
     const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.#ledger, this.#clock)
     const opened = new EventStream({
@@ -351,9 +395,10 @@ class OpenedLeat implements OpenLeat {
       publisher,
       incarnation: this.incarnation,
       ledger: this.#ledger,
-      route: () => this.#routes.lookup(stream, this.source) ?? route,
+      route: () => this.#routeNow(stream) ?? route,
       readTransport: () => reading.readTransport,
       readFallbacks: () => reading.readFallbacks,
+      whereabouts: this.#moves?.whereabouts(stream),
       settings: (group) => this.#routes.subscription(stream, group),
       groups: this.#groups,
       scope: this.#scopes.subscriptions,
@@ -361,6 +406,7 @@ class OpenedLeat implements OpenLeat {
     })
     const open = { contract, stream: opened, publisher, legs }
     this.#streams.set(stream, open)
+    this.#moves?.opened(stream, () => this.#routeNow(stream)?.readLeg)
     if (route.objective !== undefined) this.#losses.begin()
     return open
   }
@@ -378,7 +424,7 @@ class OpenedLeat implements OpenLeat {
   /** The sink of a best-effort leg has opened: it joins the stream between two events. */
   #joined(stream: string): void {
     const open = this.#streams.get(stream)
-    const route = this.#routes.lookup(stream, this.source)
+    const route = this.#routeNow(stream)
     if (route !== undefined) open?.publisher.swap(this.#legs.destinations(open.contract, route))
   }
 
@@ -388,7 +434,7 @@ class OpenedLeat implements OpenLeat {
     this.#keepRenewing()
     for (const { contract } of this.#asked.values()) {
       this.#meetings.add(contract)
-      const route = routes.lookup(contract.stream, this.source)
+      const route = this.#routeNow(contract.stream)
       if (route === undefined) continue
       for (const leg of route.legs) this.#sinks.configure(leg)
       const open = this.#streams.get(contract.stream)
@@ -433,50 +479,22 @@ function secondContract(open: ContractInfo, asked: ContractInfo): ReadonlyArray<
 }
 
 const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Return<OpenLeat, RouteError, Scope.Scope> {
-  const faults = leatFaults(options)
-  if (faults.length > 0) return yield* new RouteError({ faults })
-  const drivers = [memory, ...(options.drivers ?? [])].filter(
-    ({ name }, index, all) => all.findLastIndex((other) => other.name === name) === index
-  )
-  const references = yield* References
-  const clock = yield* Clock.Clock
-  const random = yield* Random.Random
-  const identity = uuidV7(
-    clock.currentTimeMillisUnsafe(),
-    Uint8Array.from({ length: 10 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
-  )
-  const { source, contracts = [] } = options
-  const compile = (document: unknown) => Routes.compile(document, { drivers, contracts, source })
-  const incarnation = formatUuid(identity)
-  const { routes: given, control } = options
-  const from = yield* routesSource({ routes: given, control, incarnation, drivers, references, compile })
-  const routes = yield* Effect.fromResult(
-    from.document === undefined ? Result.succeed(inMemory(drivers)) : compile(from.document)
-  )
+  const begun = yield* beginning(options)
   const scopes = {
     subscriptions: yield* Scope.make("parallel"),
     streams: yield* Scope.make("parallel"),
     transports: yield* Scope.make()
   }
-  const runtime = {
-    clock,
-    scheduler: yield* Scheduler.Scheduler,
-    context: yield* Effect.context<never>(),
-    references
-  }
   // In one step: the leat looks at its references from the first moment on, until it is closed.
   const leat = yield* Effect.acquireRelease(
-    Effect.sync(() => new OpenedLeat(options, drivers, { routes, control: from.control }, identity, scopes, runtime)),
+    Effect.sync(() => new OpenedLeat(options, begun, scopes)),
     ({ close }) => close
   )
   yield* leat.announce
-  yield* from.follow(leat)
+  yield* leat.move
+  yield* begun.from.follow(leat)
   return leat
 })
-
-function inMemory(drivers: ReadonlyArray<Driver>): Routes {
-  return Routes.inMemory(drivers.find(({ name }) => name === memory.name) ?? memory)
-}
 
 /**
  * An open leat as a service, for programs that are put together from layers; `Leat.make` opens one without a layer.

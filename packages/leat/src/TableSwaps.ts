@@ -11,7 +11,8 @@ import { stillGoingOver } from "./routes/switch/SwitchableCluster.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
-import { RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import type { Moves } from "./moves/Moves.ts"
 import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
 import { Renewals } from "./routes/switch/Renewals.ts"
 import { inform } from "./Telemetry.ts"
@@ -29,6 +30,7 @@ export interface TableSwapsOptions {
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
   readonly streams: () => ReadonlyArray<{ readonly contract: ContractInfo; readonly legs: HeldLegs }>
+  readonly moves: Pick<Moves, "isPlaced" | "routeOf"> | undefined
   readonly inForce: () => Routes
   readonly adopt: (routes: Routes) => void
   /** Completes when the leat begins to close. */
@@ -82,18 +84,18 @@ export class TableSwaps {
 
   /** Opens what a document needs beside what is open, again for the streams that have come meanwhile, and puts it in force in one step. */
   #swap(document: unknown): Effect.Effect<void, RouteError> {
-    const { source, streams, closing } = this.#options
+    const { streams, closing } = this.#options
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const routes = yield* Effect.fromResult(this.#swappable(document))
         this.#coming = routes
         const draining = streams().flatMap(({ contract, legs }) => {
-          const route = routes.lookup(contract.stream, source)
+          const route = this.#routeOf(routes, contract.stream)
           return route === undefined ? [] : legs.drainingFaults(route)
         })
         if (draining.length > 0) return yield* new RouteError({ faults: draining })
         const missing = streams().flatMap(({ contract, legs }) => {
-          const route = routes.lookup(contract.stream, source)
+          const route = this.#routeOf(routes, contract.stream)
           return route === undefined ? [] : legs.missing(route).map((leg) => ({ leg, opening: legs.open(route, leg) }))
         })
         const clients = this.#changed(routes)
@@ -142,6 +144,18 @@ export class TableSwaps {
     return Effect.forEach(names, told, { discard: true })
   }
 
+  /** How a stream is written to with a table. */
+  #routeOf(routes: Routes, stream: string): Route | undefined {
+    const { source, moves } = this.#options
+    const route = routes.lookup(stream, source)
+    return route === undefined ? undefined : (moves?.routeOf(stream, route) ?? route)
+  }
+
+  /** Runs something while no table is put in force. */
+  between<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.#turns.withPermit(effect)
+  }
+
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */
   #swappable(document: unknown): Result.Result<Routes, RouteError> {
     const { source, drivers, groups, clusters, inForce, closing } = this.#options
@@ -151,7 +165,9 @@ export class TableSwaps {
     }
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {
-      const streams = contracts.map(({ stream }) => ({ stream, source, groups: groups.of(stream) }))
+      const streams = contracts.map(({ stream }) => {
+        return { stream, source, groups: groups.of(stream), isPlaced: this.#options.moves?.isPlaced(stream) === true }
+      })
       const { refused } = planRoutes(inForce(), routes, streams, clusters.sections)
       return refused.length > 0 ? Result.fail(new RouteError({ faults: refused })) : Result.succeed(routes)
     })
@@ -159,9 +175,9 @@ export class TableSwaps {
 
   /** A table is not put in force: what was opened for it is closed, and what is open has the settings of the one that is. */
   readonly #discard: Effect.Effect<void> = Effect.suspend(() => {
-    const { contracts, streams, inForce, sinks, source } = this.#options
+    const { contracts, streams, inForce, sinks } = this.#options
     for (const { stream } of contracts())
-      for (const leg of inForce().lookup(stream, source)?.legs ?? []) sinks.configure(leg)
+      for (const leg of this.#routeOf(inForce(), stream)?.legs ?? []) sinks.configure(leg)
     const candidates = Array.from(this.#candidates.values(), ({ candidate }) => candidate.discard)
     this.#candidates.clear()
     return Effect.forEach([...streams().map(({ legs }) => legs.discard()), ...candidates], (one) => one, {

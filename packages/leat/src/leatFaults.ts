@@ -82,9 +82,10 @@ function controlFaults(control: unknown, routes: unknown): ReadonlyArray<RouteFa
     return [{ path: "control", message }]
   }
   const found = Object.keys(control)
-    .filter((name) => name !== "cluster" && name !== "topic")
-    .map((name) => ({ path: `control.${name}`, message: "is not known here; control has cluster, topic" }))
-  const { topic } = control
+    .filter((name) => name !== "cluster" && name !== "topic" && name !== "lease")
+    .map((name) => ({ path: `control.${name}`, message: "is not known here; control has cluster, topic, lease" }))
+  const { topic, lease } = control
+  found.push(...leaseFaults(lease))
   if (topic !== undefined && (typeof topic !== "string" || !/^[^\s/{}]{1,249}$/.test(topic)))
     found.push({ path: "control.topic", message: "is the name of a topic, without spaces, slashes and braces" })
   if (isRoutesFile(routes)) {
@@ -93,6 +94,14 @@ function controlFaults(control: unknown, routes: unknown): ReadonlyArray<RouteFa
     found.push({ path: "routes.file", message })
   }
   return found
+}
+
+/** Who beats as it should is never silent for a lease. */
+function leaseFaults(lease: unknown): ReadonlyArray<RouteFault> {
+  const found = durationFaults("control.lease", lease)
+  if (found.length > 0 || lease === undefined) return found
+  const isLonger = Option.exists(Duration.fromInput(lease as Duration.Input), (one) => Duration.toSeconds(one) > 5)
+  return isLonger ? [] : [{ path: "control.lease", message: "is longer than 5 seconds: processes beat so often" }]
 }
 
 function listFaults(

@@ -2,11 +2,12 @@
  * Where the document of a leat comes from: its options, a file that is followed, or the control stream of its fleet. Gives what the leat begins with,
  * and how it goes on.
  */
-import { Effect, Exit, Result, Scope } from "effect"
+import { type Duration, Effect, Exit, Result, Scope } from "effect"
 import { ControlledRoutes, type AppliedTable, type ControlStatus } from "./control/ControlledRoutes.ts"
 import type { ControlError } from "./control/ControlError.ts"
 import { topicDefault } from "./control/ControlTools.ts"
-import { openControlStream } from "./control/ControlStream.ts"
+import { type ControlStream, openControlStream } from "./control/ControlStream.ts"
+import { meansOf, placesWith } from "./control/places.ts"
 import { backReason, type PastDocument } from "./control/fleet.ts"
 import { textOfThrown } from "./given/thrown.ts"
 import { openCluster } from "./routes/openCluster.ts"
@@ -23,6 +24,8 @@ export interface ControlOptions {
   readonly cluster: unknown
   /** A topic of one partition that nobody else writes; `leat-control` when absent. */
   readonly topic?: string | undefined
+  /** How long a process may be silent before streams are moved without it; 30 seconds when absent. The same in all processes. */
+  readonly lease?: Duration.Input | undefined
 }
 
 /** The document of a fleet: applied by one process, in force in all. */
@@ -65,12 +68,15 @@ export interface RoutesSource {
   readonly document: unknown
   readonly follow: (running: Running) => Effect.Effect<void, never, Scope.Scope>
   readonly control: ((running: Running) => Control) | undefined
+  /** The control stream, once it is open; undefined: the leat has none. */
+  readonly fleet: (() => ControlStream | undefined) | undefined
 }
 
 export function routesSource(beginning: Beginning): Effect.Effect<RoutesSource, RouteError, Scope.Scope> {
   const { routes, control } = beginning
   if (control !== undefined) return controlled(beginning, control)
-  if (!isRoutesFile(routes)) return Effect.succeed({ document: routes, follow: () => Effect.void, control: undefined })
+  if (!isRoutesFile(routes))
+    return Effect.succeed({ document: routes, follow: () => Effect.void, control: undefined, fleet: undefined })
   return Effect.map(readRoutesFile(routes, beginning.references), (text) => ({
     document: text,
     follow: (running) => {
@@ -78,7 +84,8 @@ export function routesSource(beginning: Beginning): Effect.Effect<RoutesSource, 
       const following = { text, readers: beginning.references, swap: running.swapRoutes, version }
       return Effect.asVoid(Effect.forkScoped(followRoutesFile(routes, following)))
     },
-    control: undefined
+    control: undefined,
+    fleet: undefined
   }))
 }
 
@@ -92,7 +99,12 @@ const controlled = Effect.fnUntraced(function* (
   const { routes } = beginning
   const own = new ControlledRoutes()
   const scope = yield* Effect.scope
-  const connect = yield* connecting(beginning, options, own, scope)
+  let fleet: ControlStream | undefined
+  const connected = (stream: ControlStream): void => {
+    own.connected(stream)
+    fleet = stream
+  }
+  const connect = yield* connecting(beginning, options, own, connected, scope)
   const first = yield* Effect.result(connect)
   if (Result.isFailure(first)) {
     // What no time mends, and what there is nothing to begin with for.
@@ -119,7 +131,8 @@ const controlled = Effect.fnUntraced(function* (
         const isOpen = () => own.status().trouble === undefined
         if (Result.isFailure(first)) yield* Effect.forkScoped(Effect.repeat(again, { until: isOpen }))
       }),
-    control: (running) => controlOf(beginning, own, running)
+    control: (running) => controlOf(beginning, own, running),
+    fleet: () => fleet
   }
 })
 
@@ -128,6 +141,7 @@ const connecting = Effect.fnUntraced(function* (
   { incarnation, drivers, references }: Beginning,
   { cluster, topic = topicDefault }: ControlOptions,
   own: ControlledRoutes,
+  connected: (stream: ControlStream) => void,
   scope: Scope.Scope
 ) {
   const document = {
@@ -153,7 +167,7 @@ const connecting = Effect.fnUntraced(function* (
       applied: () => own.applied,
       refused: () => own.refusal
     })
-    own.connected(stream)
+    connected(stream)
   })
   return Effect.flatMap(Scope.fork(scope), (holding) =>
     Scope.provide(opening, holding).pipe(
@@ -163,7 +177,8 @@ const connecting = Effect.fnUntraced(function* (
   ) satisfies Effect.Effect<void, RouteError | TransportError | ControlError>
 })
 
-function controlOf({ compile }: Beginning, own: ControlledRoutes, running: Running): Control {
+function controlOf({ compile, drivers, references }: Beginning, own: ControlledRoutes, running: Running): Control {
+  const placesOf = placesWith(meansOf(drivers, references))
   const apply = Effect.fnUntraced(function* (
     document: unknown,
     reason: unknown
@@ -177,7 +192,7 @@ function controlOf({ compile }: Beginning, own: ControlledRoutes, running: Runni
       const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
       return yield* new RouteError({ faults: [{ path: "version", message }] })
     }
-    return yield* own.apply(text, typeof reason === "string" ? reason : "")
+    return yield* own.apply(text, typeof reason === "string" ? reason : "", placesOf)
   })
   return {
     status: () => own.status(),

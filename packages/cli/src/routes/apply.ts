@@ -4,6 +4,7 @@ import { ControlTools } from "leat"
 import { dryRun } from "../flags.ts"
 import { by } from "../dlq/letterFlags.ts"
 import { compileDocument, readDocument } from "../openCluster.ts"
+import { documentDrivers } from "../move/documentDrivers.ts"
 import { CommandFailure, exitCode, printable, printJson } from "../outcome.ts"
 import { tellApplied } from "./awaited.ts"
 import { controlFailure, controlFlags, parseWait, processesText, wait } from "./controlFlags.ts"
@@ -52,7 +53,13 @@ export const apply = Command.make(
       return yield* tellDryRun(flags, { after, afterName, streams: [], notes: [] }, Option.getOrUndefined(fleet))
     }
     const transport = yield* openControlForWriting(flags, flags.create)
-    const applying = ControlTools.apply(transport, { topic, author: authorOf(flags.by), document, reason })
+    const applying = ControlTools.apply(transport, {
+      topic,
+      author: authorOf(flags.by),
+      document,
+      reason,
+      drivers: documentDrivers
+    })
     const { version } = yield* Effect.mapError(applying, controlFailure)
     const text = `version ${version} of ${flags.document} is applied`
     yield* tellApplied({ transport, topic, version, waitMs, json }, text)

@@ -3,6 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { ControlTools } from "leat"
 import { by } from "../dlq/letterFlags.ts"
 import { dryRun } from "../flags.ts"
+import { documentDrivers } from "../move/documentDrivers.ts"
 import { misuse } from "../openCluster.ts"
 import { printJson } from "../outcome.ts"
 import { tellApplied } from "./awaited.ts"
@@ -43,7 +44,13 @@ export const rollback = Command.make(
       return yield* Console.log(`version ${version} would say what version ${asked} says; ${processesText(fleet)}`)
     }
     const transport = yield* openControlForWriting(flags)
-    const back = ControlTools.rollback(transport, { topic, author: authorOf(flags.by), version: asked, reason })
+    const back = ControlTools.rollback(transport, {
+      topic,
+      author: authorOf(flags.by),
+      version: asked,
+      reason,
+      drivers: documentDrivers
+    })
     const { version } = yield* Effect.mapError(back, controlFailure)
     const text = `version ${version} is applied, and says what version ${asked} says`
     yield* tellApplied({ transport, topic, version, waitMs, json }, text)

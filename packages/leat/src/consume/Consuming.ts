@@ -13,9 +13,10 @@ import {
   Stream
 } from "effect"
 import { caughtUp } from "./CatchingUp.ts"
+import { Consumer } from "./Consumer.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import type { Contract } from "../contract/Contract.ts"
-import { type DeliveryInfo, RecordDelivery } from "./DeliveryInfo.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
@@ -26,6 +27,7 @@ import type { ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
 import { onceEach } from "./onceEach.ts"
+import { type HandedOver, pullOf } from "./pullOf.ts"
 import { ReadPlaces } from "./ReadPlaces.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
@@ -59,8 +61,8 @@ export interface ConsumingParts<T> {
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
   readonly readTransport: () => Transport
-  /** Where what is read may stand too; undefined: nowhere. */
-  readonly readFallback: () => ReadFallback | undefined
+  /** Where what is read may stand too. */
+  readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
   /** Where the stream lies while somebody moves it; absent: nobody ever does. */
   readonly whereabouts?: Whereabouts | undefined
@@ -105,7 +107,7 @@ export class Consuming<T> {
         onEvent: (event: T, info: DeliveryInfo) => within(context, onEvent(event, info)),
         onTombstone: options.onTombstone
       } as const
-      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
     })
   }
 
@@ -124,24 +126,36 @@ export class Consuming<T> {
         onTombstone: options.onTombstone,
         onEvents: (events: EventBatch<T>) => within(context, onEvents(events))
       } as const
-      return Effect.map(this.#start(group, options, handler, false), ({ subscription }) => subscription)
+      return Effect.map(this.#start(group, options, handler), ({ subscription }) => subscription)
     })
   }
 
-  subscribe(group: string, options: SubscribeOptions): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+  /** `stopped`: when it is done the subscription ends, and waits for what the consumer has in his hands. */
+  subscribe(
+    group: string,
+    options: SubscribeOptions,
+    stopped?: Effect.Effect<void>
+  ): Stream.Stream<Delivery<T>, RouteError | TransportError> {
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
         const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
         if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
-        const queue = yield* Queue.unbounded<Delivery<T>, TransportError | Cause.Done>()
+        const queue = yield* Queue.unbounded<HandedOver<T>, TransportError | Cause.Done>()
         const onEvent = (event: T, info: DeliveryInfo) => handedOver(queue, event, info)
         const handler = { kind: "one", onEvent, onTombstone: options.onTombstone } as const
-        const { fiber } = yield* this.#start(group, options, handler, true)
+        const { fiber } = yield* this.#start(group, options, handler, new Consumer())
+        if (stopped !== undefined)
+          yield* Effect.forkScoped(
+            Effect.andThen(
+              stopped,
+              Effect.sync(() => fiber.interruptUnsafe())
+            )
+          )
         fiber.addObserver((exit) => {
           if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) Queue.failCauseUnsafe(queue, exit.cause)
           else Queue.endUnsafe(queue)
         })
-        return Stream.fromPull(Effect.succeed(Effect.map(nextOf(queue), (delivery) => [delivery] as const)))
+        return Stream.fromPull(Effect.succeed(pullOf(queue)))
       })
     )
   }
@@ -186,7 +200,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    isTaken: boolean
+    consumer?: Consumer
   ): Effect.Effect<Started, RouteError, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       // What begins after the end would be ended at once, and nobody would be told.
@@ -194,8 +208,12 @@ export class Consuming<T> {
       const context = yield* Effect.context<never>()
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
       return yield* Effect.acquireRelease(
-        Effect.suspend(() => this.#enter(group, options, handler, isTaken, context)),
-        (started) => Fiber.interrupt(started.fiber)
+        Effect.suspend(() => this.#enter(group, options, handler, consumer, context)),
+        (started) =>
+          Effect.suspend(() => {
+            consumer?.goes()
+            return Fiber.interrupt(started.fiber)
+          })
       )
     })
   }
@@ -205,7 +223,7 @@ export class Consuming<T> {
     group: string,
     options: HandleOptions,
     handler: Handler<T>,
-    isTaken: boolean,
+    consumer: Consumer | undefined,
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
     const { contract, groups, readLeg, readTransport, whereabouts, ledger, scheduler, scope } = this.#parts
@@ -225,13 +243,13 @@ export class Consuming<T> {
       ledger,
       decode: (value) => this.#decode(value),
       handler: inbox === undefined ? handler : onceEach(handler, inbox, group),
-      isTaken,
+      consumer,
       duration: processDuration(context),
       context,
       scheduler
     }
-    const fallback = this.#parts.readFallback()
-    const places = new ReadPlaces<T>({ options: sourceOptions, leg, fallback, groups, whereabouts }, settings)
+    const fallbacks = this.#parts.readFallbacks()
+    const places = new ReadPlaces<T>({ options: sourceOptions, leg, fallbacks, groups, whereabouts }, settings)
     const taken = places.enter()
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
     // Counts of a group are there from when it is read, and not only from its first lane.
@@ -298,31 +316,21 @@ function boundsIn(
   )
 }
 
-/** One at a time: what is taken back while the consumer is busy comes again, here or to another member, and is not for him. */
-function nextOf<T>(
-  queue: Queue.Dequeue<Delivery<T>, TransportError | Cause.Done>
-): Effect.Effect<Delivery<T>, TransportError | Cause.Done> {
-  return Effect.flatMap(Queue.take(queue), (delivery) => {
-    const { info } = delivery
-    const isHis = info instanceof RecordDelivery ? info.take() : !info.signal.aborted
-    return isHis ? Effect.succeed(delivery) : nextOf(queue)
-  })
-}
-
 /** Puts an event into the hands of a consumer, and waits until he says how it ended. */
 function handedOver<T>(
-  queue: Queue.Queue<Delivery<T>, TransportError | Cause.Done>,
+  queue: Queue.Queue<HandedOver<T>, TransportError | Cause.Done>,
   event: T,
   info: DeliveryInfo
 ): Effect.Effect<void, Failed> {
   return Effect.suspend(() => {
     const ended = Deferred.makeUnsafe<void, Failed>()
-    Queue.offerUnsafe(queue, {
+    const delivery: Delivery<T> = {
       event,
       info,
       done: Effect.asVoid(Deferred.succeed(ended, undefined)),
       fail: (tag, detail = tag) => Effect.asVoid(Deferred.fail(ended, new Failed({ _tag: tag, message: detail })))
-    })
+    }
+    Queue.offerUnsafe(queue, { delivery, isEnded: () => Deferred.isDoneUnsafe(ended) })
     return Deferred.await(ended)
   })
 }

@@ -46,7 +46,7 @@ export interface ReadPlaceParts<T> {
   readonly leg: Leg
   /** Of the stream; `transport` and `topic` are those of the leg. */
   readonly options: SourceOptions<T>
-  readonly fallback: ReadFallback | undefined
+  readonly fallbacks: ReadonlyArray<ReadFallback>
   readonly groups: ReadGroups
   /** Undefined: nobody ever moves the stream. */
   readonly epochs: PlaceEpochs | undefined
@@ -66,7 +66,7 @@ interface Reading<T> {
   readonly transport: Transport
   readonly from: From | undefined
   readonly sides: SideTopics<T>
-  readonly fallbacks: FallbackTopics<T>
+  readonly fallbacks: ReadonlyArray<FallbackTopics<T>>
 }
 
 export class ReadPlace<T> implements CaughtSource {
@@ -224,16 +224,16 @@ export class ReadPlace<T> implements CaughtSource {
 
   /** Begins with an open cluster: nothing is read before `run`. */
   begin(transport: Transport, from: From | undefined): Reading<T> {
-    const { options, fallback, place, signs } = this.#parts
+    const { options, fallbacks, place, signs } = this.#parts
     const base = { ...options, transport, topic: place.topic }
     const own = from === undefined ? this.#settings : { ...this.#settings, from }
     const source = this.#newSource(transport, own, signs())
-    const ofPlace = fallback && { ...fallback, leg: { ...fallback.leg, ...place } }
+    const ofPlace = fallbacks.map((fallback) => ({ ...fallback, leg: { ...fallback.leg, ...place } }))
     return (this.#reading = {
       transport,
       from,
       sides: new SideTopics<T>(base, own, source.signs),
-      fallbacks: new FallbackTopics<T>(base, own, ofPlace, source.signs)
+      fallbacks: ofPlace.map((fallback) => new FallbackTopics<T>(base, own, fallback, source.signs))
     })
   }
 
@@ -258,7 +258,7 @@ export class ReadPlace<T> implements CaughtSource {
   readonly runAlone: Effect.Effect<never, TransportError> = Effect.suspend(() => {
     const reading = this.#reading
     if (reading === undefined || this.#source === undefined) return Effect.never
-    return Effect.raceAllFirst([this.#source.run, reading.sides.run, reading.fallbacks.run])
+    return Effect.raceAllFirst([this.#source.run, ...besidesOf(reading).map(({ run }) => run)])
   })
 
   /** Until it is interrupted, or nothing is left there for the group. */
@@ -279,7 +279,7 @@ export class ReadPlace<T> implements CaughtSource {
         if (transport === undefined) return
         this.begin(transport, yield* this.#parts.begin)
       }
-      const { sides, fallbacks } = this.#reading as Reading<T>
+      const all = besidesOf(this.#reading as Reading<T>)
       yield* fork(this.#asking)
       let source: Fiber.Fiber<never> | undefined
       let besides: Fiber.Fiber<never> | undefined
@@ -294,9 +294,9 @@ export class ReadPlace<T> implements CaughtSource {
           if (source !== undefined) yield* Fiber.interrupt(source)
           source = undefined
           this.leave()
-          if ((yield* sides.isEmpty) && (yield* fallbacks.isEmpty)) return
+          if ((yield* Effect.forEach(all, ({ isEmpty }) => isEmpty)).every(Boolean)) return
         }
-        if (besides === undefined) besides = yield* fork(Effect.raceFirst(sides.run, fallbacks.run))
+        if (besides === undefined) besides = yield* fork(Effect.raceAllFirst(all.map(({ run }) => run)))
         yield* this.#isWanted && source !== undefined ? this.#wake.wait : this.#wake.waitFor(lookMs)
       }
     })
@@ -385,7 +385,11 @@ export class ReadPlace<T> implements CaughtSource {
   }
 
   get #all(): ReadonlyArray<Source<T> | SideTopics<T> | FallbackTopics<T>> {
-    const besides = this.#reading === undefined ? [] : [this.#reading.sides, this.#reading.fallbacks]
+    const besides = this.#reading === undefined ? [] : besidesOf(this.#reading)
     return this.#source === undefined ? besides : [this.#source, ...besides]
   }
+}
+
+function besidesOf<T>({ sides, fallbacks }: Reading<T>): ReadonlyArray<SideTopics<T> | FallbackTopics<T>> {
+  return [sides, ...fallbacks]
 }

@@ -3,6 +3,7 @@
  * the same group; which of them gives what is the lanes' (`epochLane`).
  */
 import { type Cause, Deferred, Effect, Exit, Scope } from "effect"
+import { unmadeOf } from "../control/readable.ts"
 import type { CaughtSource } from "./CatchingUp.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { ReadFallback } from "./FallbackTopics.ts"
@@ -24,7 +25,7 @@ export interface ReadPlacesParts<T> {
   /** Of the read leg. */
   readonly options: SourceOptions<T>
   readonly leg: Leg
-  readonly fallback: ReadFallback | undefined
+  readonly fallbacks: ReadonlyArray<ReadFallback>
   readonly groups: ReadGroups
   readonly whereabouts: Whereabouts | undefined
 }
@@ -210,8 +211,13 @@ export class ReadPlaces<T> {
     const { leg, whereabouts } = this.#parts
     const found = new Map<string, WantedPlace>()
     const { cluster, topic } = leg
-    const epochs = whereabouts?.placement()?.epochs ?? [{ place: { cluster, topic }, phase: "open" }]
-    for (const { place, phase } of epochs) {
+    const placement = whereabouts?.placement()
+    const epochs = placement?.epochs ?? [{ place: { cluster, topic }, phase: "open" }]
+    // Who joins a topic that is not there makes it, as its cluster makes topics.
+    const unmade = placement && unmadeOf(placement)
+    for (const epoch of epochs) {
+      if (epoch === unmade) continue
+      const { place, phase } = epoch
       const name = topicOf(place)
       const one = found.get(name) ?? { place: { cluster: place.cluster, topic: place.topic }, isRead: false }
       one.isRead ||= phase !== "retired"

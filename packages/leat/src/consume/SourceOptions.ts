@@ -1,5 +1,6 @@
 /** What passes between a subscription, its lanes and the handlers. */
 import type { Context, Effect, Scheduler, Stream } from "effect"
+import type { Consumer } from "./Consumer.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { Failure, ReadHalted } from "./Failure.ts"
@@ -67,8 +68,8 @@ export interface SourceOptions<T> {
   /** The event of the value of a record, or why it is none. Never throws. */
   readonly decode: (value: Uint8Array | null) => T | NoEvent
   readonly handler: Handler<T>
-  /** Whether events wait for a consumer who takes them: their time begins then, and stopping waits for none, because he has gone. */
-  readonly isTaken: boolean
+  /** Where events wait for a consumer who takes them: their time begins then. */
+  readonly consumer: Consumer | undefined
   /** How long handlers took. */
   readonly duration: Histogram
   /** What handlers run in. */

@@ -22,7 +22,7 @@ import { type Control, refusalOf } from "./Control.ts"
 import { writeControl, writeEntry } from "./controlCodec.ts"
 import { ControlError } from "./ControlError.ts"
 import { type ControlFold, type FoldedRecord, foldFrom, type StoredControl } from "./ControlFold.ts"
-import type { ControlRecord, Positions } from "./ControlRecord.ts"
+import type { ControlRecord } from "./ControlRecord.ts"
 
 export interface ControlStreamOptions {
   readonly transport: Transport
@@ -63,6 +63,8 @@ const trimmed = "trimmed" as const
 const sendMsMax = 3000
 /** Processes that are forgotten after one beat. */
 const forgetsMax = 16
+/** How often a process says that it is gone. */
+const goodbyesMax = 3
 /** How often it is read from its beginning, which may be trimmed meanwhile. */
 const readsMax = 10
 /** One look, in milliseconds; what it has read by then stays read. */
@@ -185,6 +187,11 @@ export class ControlStream {
     this.#clock = clock
   }
 
+  /** Who writes. */
+  get author(): string {
+    return this.#options.author
+  }
+
   /** What was read, folded. */
   get control(): Control {
     return this.#fold.control
@@ -254,9 +261,8 @@ export class ControlStream {
     })
   }
 
-  /** Is no writer of a stream any more. `upTo`: the end of each partition, read when all that was sent had its answer. */
-  readonly leave = (stream: string, upTo: Positions): Effect.Effect<WrittenControl, ControlError> =>
-    this.write({ kind: "left", stream, member: this.#options.author, upTo })
+  /** Run before each beat: whoever waits for one knows what this has written. Never fails, and is bounded. */
+  beforeBeat: Effect.Effect<void> = Effect.void
 
   /** Says that this process lives; and writes a snapshot when it is time for one. What goes wrong is `trouble`. */
   readonly beat: Effect.Effect<void> = Effect.suspend(() => {
@@ -267,7 +273,10 @@ export class ControlStream {
       snapshotEvery = 1024
     } = this.#options
     const said = { version: applied(), refused: shortened(why()) }
-    const beaten = this.#write({ kind: "beat", member: author, ...said }, "", sendMsMax)
+    const beaten = Effect.andThen(
+      this.beforeBeat,
+      Effect.suspend(() => this.#write({ kind: "beat", member: author, ...said }, "", sendMsMax))
+    )
     const forgotten = Effect.suspend(() =>
       Effect.forEach(this.#silent(), (record) => this.#write(record, "", sendMsMax))
     )
@@ -279,13 +288,34 @@ export class ControlStream {
     })
   })
 
-  /** Says that this process is gone. A stream that it writes has to be left before. Bounded, and never fails. */
+  /** Whether this process was passed over, and has not said yet up to where it wrote. */
+  get isOwing(): boolean {
+    const { author } = this.#options
+    return [...this.control.streams.values()].some(({ epochs }) =>
+      epochs.some(({ over }) => over.has(author) && over.get(author) === undefined)
+    )
+  }
+
+  /**
+   * Says that this process is gone, and writes no stream any more: all that it sent has its answer. Bounded, and never fails. One that owes is as one that has
+   * crashed.
+   */
   readonly goodbye: Effect.Effect<void> = Effect.suspend(() => {
     const member = this.#options.author
-    const beats = this.control.members.get(member)?.beats
-    return beats === undefined
-      ? Effect.void
-      : Effect.ignore(this.#write({ kind: "forgotten", member, beats }, "", sendMsMax))
+    const joined = () =>
+      [...this.control.streams].flatMap(([stream, { writers }]) => (writers.get(member) === "joined" ? [stream] : []))
+    const left = Effect.suspend(() =>
+      Effect.forEach(joined(), (stream) => this.#write({ kind: "left", stream, member, upTo: [] }, "", sendMsMax))
+    )
+    const gone = (again: number): Effect.Effect<void, ControlError> =>
+      Effect.suspend(() => {
+        const beats = this.control.members.get(member)?.beats
+        if (beats === undefined || this.isOwing) return Effect.void
+        const forgotten = Effect.andThen(left, this.#write({ kind: "forgotten", member, beats }, "", sendMsMax))
+        // It has become a writer meanwhile: a stream was placed.
+        return Effect.flatMap(forgotten, ({ counts }) => (counts || again === 0 ? Effect.void : gone(again - 1)))
+      })
+    return Effect.ignore(gone(goodbyesMax))
   })
 
   /** Others that have not beaten for so long, by the clock of this process, and write no stream. */

@@ -10,11 +10,13 @@
  */
 import { Effect } from "effect"
 import { isObject, kindOf } from "../given/takes.ts"
-import type { Transport } from "../transport/index.ts"
+import { References } from "../routes/References.ts"
+import type { Driver, Transport } from "../transport/index.ts"
 import { type AppliedTable, ControlledRoutes } from "./ControlledRoutes.ts"
 import { ControlError } from "./ControlError.ts"
 import type { FoldedRecord } from "./ControlFold.ts"
 import { openControlStream, readAll } from "./ControlStream.ts"
+import { meansOf, noPlaces, type PlacesOf, placesWith } from "./places.ts"
 import { watching, type WatchOptions } from "./watch.ts"
 import {
   backReason,
@@ -76,6 +78,8 @@ export interface Tool {
   /** Who it is; no two runs have one name. */
   readonly author: string
   readonly reason?: string | undefined
+  /** With which documents are compiled; needed where streams are placed, since a document may move those. */
+  readonly drivers?: ReadonlyArray<Driver> | undefined
 }
 
 /** What a tool applies. */
@@ -88,7 +92,9 @@ export interface ToolTable extends Tool {
 export const apply = (transport: Transport, tool: ToolTable): Effect.Effect<AppliedTable, ControlError> =>
   Effect.suspend(() => {
     const { document } = isObject(tool) ? tool : ({} as ToolTable)
-    return writing(transport, tool, { document }, (routes, reason) => routes.apply(document, reason))
+    return writing(transport, tool, { document }, (routes, reason, placesOf) =>
+      routes.apply(document, reason, placesOf)
+    )
   })
 
 /**
@@ -106,8 +112,8 @@ export const rollback = (
 ): Effect.Effect<AppliedTable, ControlError> =>
   Effect.suspend(() => {
     const { version } = isObject(tool) ? tool : { version: 0 }
-    return writing(transport, tool, {}, (routes, reason) =>
-      Effect.flatMap(routes.textBackTo(version), (text) => routes.apply(text, backReason(version, reason)))
+    return writing(transport, tool, {}, (routes, reason, placesOf) =>
+      Effect.flatMap(routes.textBackTo(version), (text) => routes.apply(text, backReason(version, reason), placesOf))
     )
   })
 
@@ -115,14 +121,14 @@ function writing(
   transport: Transport,
   tool: Tool,
   more: Readonly<Record<string, unknown>>,
-  write: (routes: ControlledRoutes, reason: string) => Effect.Effect<AppliedTable, ControlError>
+  write: (routes: ControlledRoutes, reason: string, placesOf: PlacesOf) => Effect.Effect<AppliedTable, ControlError>
 ): Effect.Effect<AppliedTable, ControlError> {
-  const { topic = topicDefault, author, reason = "" } = isObject(tool) ? tool : ({} as Tool)
+  const { topic = topicDefault, author, reason = "", drivers } = isObject(tool) ? tool : ({} as Tool)
   const opened = Effect.suspend(() => openControlStream({ transport, topic, author, isTool: true }))
-  const written = Effect.flatMap(opened, (stream) => {
+  const written = Effect.flatMap(Effect.all([opened, References]), ([stream, references]) => {
     const routes = new ControlledRoutes()
     routes.connected(stream)
-    return write(routes, reason)
+    return write(routes, reason, drivers === undefined ? noPlaces : placesWith(meansOf(drivers, references)))
   })
   const texts = { topic, author, reason, ...more }
   return Effect.andThen(given(transport, ["read", "bounds", "openWriter", "ensure"], texts), Effect.scoped(written))

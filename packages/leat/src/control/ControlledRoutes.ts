@@ -7,6 +7,7 @@ import { versionIn } from "../routes/documentVersion.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { ControlError } from "./ControlError.ts"
 import type { ControlStream } from "./ControlStream.ts"
+import { placesFault, type PlacesOf } from "./places.ts"
 import {
   type FleetProcess,
   type PastDocument,
@@ -47,15 +48,18 @@ const lookMs = 250
 /** A document that was refused is tried again, since some reasons pass, with pauses that double, in milliseconds. */
 const [againMsMin, againMsMax] = [1000, 60_000]
 
+/** What it needs of the control stream. */
+export type WrittenStream = Pick<ControlStream, "control" | "trouble" | "beat" | "write">
+
 export class ControlledRoutes {
-  #stream: ControlStream | undefined
+  #stream: WrittenStream | undefined
   #trouble: string | undefined
   /** A number of the stream, and not the version that stands in the document; so it is wherever only this class and the stream look. */
   #applied = 0
   #refused: ControlStatus["refused"]
 
   /** The stream, once it is open; until then, why it is not. */
-  connected(stream: ControlStream): void {
+  connected(stream: WrittenStream): void {
     this.#stream = stream
     this.#trouble = undefined
   }
@@ -137,26 +141,34 @@ export class ControlledRoutes {
     })
   }
 
-  get #opened(): Effect.Effect<ControlStream, ControlError> {
+  get #opened(): Effect.Effect<WrittenStream, ControlError> {
     return Effect.suspend(() => {
       if (this.#stream !== undefined) return Effect.succeed(this.#stream)
       return Effect.fail(new ControlError({ reason: "Unreachable", detail: this.#trouble ?? "it is not open yet" }))
     })
   }
 
-  /** Writes a document for all. It counts where nobody was first. */
-  apply(document: string, reason: string): Effect.Effect<AppliedTable, ControlError> {
-    return Effect.flatMap(this.#opened, (stream) => {
-      const fault = applyFault(stream.control, document)
-      if (fault !== undefined) return Effect.fail(refused(fault))
-      const base = stream.control.version
-      const record = { kind: "table", base, document, places: new Map<string, never>() } as const
-      return Effect.flatMap(stream.write(record, reason), ({ counts, control }) => {
-        if (counts) return Effect.succeed({ version: versionIn(document) })
-        const last = pastDocuments(control).at(-1)
+  /** Writes a document for all, which moves the streams that it puts elsewhere. It counts where nobody was first. */
+  apply(document: string, reason: string, placesOf: PlacesOf): Effect.Effect<AppliedTable, ControlError> {
+    return Effect.gen({ self: this }, function* () {
+      const stream = yield* this.#opened
+      const { control } = stream
+      const fault = applyFault(control, document)
+      if (fault !== undefined) return yield* refused(fault)
+      const places = yield* placesOf(control, document)
+      const wrong = placesFault(control, document, places)
+      if (wrong !== undefined) return yield* refused(wrong)
+      const written = yield* stream.write({ kind: "table", base: control.version, document, places }, reason)
+      const version = versionIn(document)
+      if (!written.counts) {
+        const last = pastDocuments(written.control).at(-1)
         const detail = `somebody else has applied version ${last?.version} meanwhile; look at that and apply again`
-        return Effect.fail(new ControlError({ reason: "Overtaken", detail }))
-      })
+        return yield* new ControlError({ reason: "Overtaken", detail })
+      }
+      const others = Array.from(written.control.streams.keys()).filter((name) => !places.has(name))
+      if (others.length === 0) return { version }
+      const detail = `version ${version} is applied, and says nothing of where ${others.join(", ")} lies, which was placed meanwhile; apply it again with a higher version`
+      return yield* new ControlError({ reason: "Overtaken", detail })
     })
   }
 

@@ -24,7 +24,7 @@ export const membersMax = 4096
 export const streamsMax = 4096
 export const writersMax = 4096
 /** A first epoch is below it; so is the epoch of a leg in a document. */
-export const epochMax = 2 ** 31
+const epochMax = 2 ** 31
 /** Epochs of one stream; retired ones are kept in a number of their own. */
 export const epochsMax = 64
 export const groupsMax = 1024

@@ -135,10 +135,16 @@ export function reads(placement: Placement, group: string): Placement | undefine
 
 export function handedOver(placement: Placement, { epoch, group }: RecordOf<"handedOver">): Placement | undefined {
   const found = placement.epochs.find((one) => one.epoch === epoch)
-  if (found === undefined || !isOver(found) || found.handedOver.has(group)) return undefined
-  // Who may still write there has no end yet that a group could have settled.
-  if (found.phase === "abandoned" && found.over.size > 0) return undefined
+  if (found === undefined || isHandedOver(found, group) !== false) return undefined
   return kept(placement, found, { handedOver: new Set([...found.handedOver, group]) })
+}
+
+/** Whether a group has an epoch behind it; undefined: it cannot have it yet. */
+export function isHandedOver(epoch: Epoch, group: string): boolean | undefined {
+  if (!isOver(epoch)) return undefined
+  // Who may still write there has no end yet that a group could have settled.
+  if (epoch.phase === "abandoned" && epoch.over.size > 0) return undefined
+  return epoch.handedOver.has(group)
 }
 
 /** Not while somebody who was passed over may still write there, or a group has to read it: nobody would. */

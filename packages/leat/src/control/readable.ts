@@ -3,7 +3,7 @@
  * partition that shares a bucket with it.
  */
 import type { Place } from "./ControlRecord.ts"
-import { type Epoch, isSamePlace, type Placement } from "./Placement.ts"
+import { endsOf, type Epoch, isSamePlace, type Placement } from "./Placement.ts"
 
 /** The position of a group: the first one that it has not settled. Older than it was does no harm. */
 export type SettledOf = (place: Place, partition: number) => number
@@ -61,4 +61,12 @@ function isBehind(earlier: Epoch, later: Epoch, partition: number, settledOf: Se
 
 function greatestDivisor(one: number, other: number): number {
   return other === 0 ? one : greatestDivisor(other, one % other)
+}
+
+/** The epoch whose topic may not be there: the coordinator makes it before it seals for it, or else before it opens it. */
+export function unmadeOf(placement: Placement): Epoch | undefined {
+  const { newest, source } = endsOf(placement)
+  if (newest === undefined || source === undefined) return undefined
+  const isSealedForIt = source.phase === "sealing" || source.phase === "sealed"
+  return isSealedForIt && source.attempt === newest.epoch ? undefined : newest
 }

@@ -67,6 +67,12 @@ export class Legs {
     return { outlets, closed, level: route.level, notDurable: notDurable(route.legs, declared) }
   }
 
+  /** Where the events of a leg go; undefined: its sink is not open. */
+  outletOf(contract: ContractInfo, leg: Leg): Outlet | undefined {
+    const sink = this.#sinks.find(leg)
+    return sink && this.#outlet(contract, leg, sink, this.#accountOf(contract.stream, leg))
+  }
+
   #accountOf(stream: string, { sink, epoch, spill, fallback }: Leg): WriteAccount {
     if (spill !== undefined) return this.#ledger.spillingAccount(stream, sink, epoch)
     if (fallback !== undefined) return this.#ledger.fallingAccount(stream, sink, epoch)

@@ -240,7 +240,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   }
 
   wake(partition: number | undefined): boolean {
-    const lanes = this.#all.filter((lane) => partition === undefined || lane.partition.partition === partition)
+    const lanes = this.#all.filter((lane) => (partition ?? lane.partition.partition) === lane.partition.partition)
     for (const lane of lanes) this.ready(lane)
     return lanes.length > 0
   }
@@ -497,10 +497,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   #abandon(lane: PumpedLane): void {
     lane.isMarked = true
-    const { account } = lane
-    const before = account.dropped["closed"] ?? 0
+    const { dropped } = lane.account
+    const before = dropped["closed"] ?? 0
     lane.abandon("closed")
-    this.#givenUp += (account.dropped["closed"] ?? 0) - before
+    this.#givenUp += (dropped["closed"] ?? 0) - before
     this.#gone(lane)
   }
 
@@ -524,10 +524,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   }
 
   #unregister(): Effect.Effect<void> {
-    return Effect.sync(() => {
-      unregister(seriesOf(this), this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
-      this.ledger.unwatchPending(this)
-    })
+    unregister(seriesOf(this), this, { [attribute.sink]: this.leg.sink }, this.#pump.context)
+    this.ledger.unwatchPending(this)
+    return Effect.void
   }
 
   /** Counts what its lanes hold at this moment. */

@@ -104,10 +104,9 @@ export class WriteLane implements QueueOwner {
   appended(): boolean {
     const batch = this.#open
     if (batch === undefined) return false
-    const { count } = batch
-    const { journal } = this.#home.ledger
+    const { count, bucket, seq } = batch
     this.account.admitted++
-    journal?.moved(this.account, batch.bucket[count - 1] ?? 0, batch.seq[count - 1] ?? 0, undefined, "queued")
+    this.#home.ledger.journal?.moved(this.account, bucket[count - 1] ?? 0, seq[count - 1] ?? 0, undefined, "queued")
     const { batchBytes, batchRecords } = this.#home.rules
     if (batch.bytes < batchBytes && count < batchRecords) return count === 1
     this.#open = undefined

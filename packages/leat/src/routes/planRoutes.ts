@@ -20,6 +20,8 @@ export interface PlannedStream {
   /** Who publishes and reads it. */
   readonly source: string
   readonly groups: ReadonlyArray<string>
+  /** Whether the fleet has placed it: it may be moved then, and the control stream says when. */
+  readonly isPlaced?: boolean
 }
 
 /** What becomes of one leg of a stream. */
@@ -155,15 +157,15 @@ function removed(old: Route | undefined, now: Route | undefined): ReadonlyArray<
 }
 
 /** Why what is open of the stream would have to go elsewhere. */
-function movesOf({ stream, old, now }: Pair): ReadonlyArray<RouteFault> {
+function movesOf({ stream, old, now, isPlaced = false }: Pair): ReadonlyArray<RouteFault> {
   if (old === undefined) return []
   if (now === undefined)
     return [{ path: "routes", message: `stream ${stream} is open, and no route matches it any more; leave one in` }]
   const moves: Array<RouteFault> = []
   const refused = (path: string, message: string) => moves.push({ path, message })
   const at = `routes[${now.index}]`
-  if (old.readLeg.sink !== now.readLeg.sink) {
-    const message = `stream ${stream} is open and would move: its read leg is ${old.readLeg.sink}, and would be ${now.readLeg.sink}; only other legs can be added or removed while it is open`
+  if (old.readLeg.sink !== now.readLeg.sink && !isPlaced) {
+    const message = `stream ${stream} is open and would move: its read leg is ${old.readLeg.sink}, and would be ${now.readLeg.sink}; only other legs can be added or removed while it is open; in a fleet, npx leat move start moves it`
     refused(`${at}.to`, message)
   }
   if (old.partitioner !== now.partitioner) {
@@ -173,7 +175,8 @@ function movesOf({ stream, old, now }: Pair): ReadonlyArray<RouteFault> {
   for (const leg of now.legs) {
     const was = old.legs.find(({ sink }) => sink === leg.sink)
     if (was === undefined) continue
-    if (was.epoch !== leg.epoch)
+    // The control stream says which epoch is written where.
+    if (was.epoch !== leg.epoch && !(isPlaced && leg === now.readLeg))
       refused(`${leg.path}.epoch`, `stream ${stream} is open at ${leg.sink} in epoch ${was.epoch}; it keeps that`)
     for (const name of otherStandIns(was, leg)) {
       const how = was[name] === undefined ? "without a" : leg[name] === undefined ? "with a" : "with another"

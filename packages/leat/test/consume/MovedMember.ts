@@ -152,10 +152,10 @@ export class MovedMember {
       readLeg: () => route.readLeg,
       groups: this.groups,
       readTransport: () => transport,
-      readFallback: () => {
-        if (fallback === undefined) return undefined
-        const stays = { ...route.readLeg, fallback: { cluster: fallback, back: "stay" as const } }
-        return { leg: stays, transport: this.#transport(fallback) }
+      readFallbacks: () => {
+        if (fallback === undefined) return []
+        const stays = { ...route.readLeg, fallback: { clusters: [fallback], back: "stay" as const } }
+        return [{ leg: stays, cluster: fallback, transport: this.#transport(fallback) }]
       },
       settings: (group) => ({ ...this.#routes.subscription(stream, group), settleEveryMs: 1000, ...settings }),
       whereabouts: this.#whereabouts,

@@ -464,6 +464,7 @@ describe("a subscription whose stream is moved", () => {
         const seen = new Seen()
         moved.place(a)
         moved.direct(b)
+        moved.say({ kind: "sealing", stream, base: moved.step })
         const member = yield* opened(moved, { refuses: "two" })
         yield* member.handle(seen.handler)
         yield* Effect.sleep(1000)

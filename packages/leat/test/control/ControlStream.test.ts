@@ -108,7 +108,7 @@ describe("a control stream", () => {
         yield* one.write(table(0))
         expect((yield* one.join("X")).counts).toBe(true)
         expect((yield* one.join("X")).counts).toBe(false)
-        expect((yield* one.leave("X", [7])).counts).toBe(true)
+        expect((yield* one.write({ kind: "left", stream: "X", member: "one", upTo: [7] })).counts).toBe(true)
         expect((yield* Effect.flip(one.join("X"))).detail).toBe(
           "one is no writer of X any more, and takes another name to be one"
         )
@@ -556,7 +556,9 @@ describe("snapshots of a control stream", () => {
         yield* Effect.sleep("3 seconds")
         yield* Effect.all([one.look, sleeper.look])
         expect(late.control).toMatchObject({ version: 1, document: "first" })
-        expect(late.control.members.get("two")?.beats).toBeGreaterThan(500)
+        // It was closed, and has said so of itself and of the stream that it wrote.
+        expect(late.control.members.has("two")).toBe(false)
+        expect(late.control.streams.get("X")?.writers.get("two")).toBe("left")
         expect(exactly(late.control)).toBe(exactly(one.control))
         expect(exactly(sleeper.control)).toBe(exactly(one.control))
         expect((yield* sleeper.write(table(1, "second"))).counts).toBe(true)

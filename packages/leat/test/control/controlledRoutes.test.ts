@@ -320,7 +320,15 @@ describe("the routes of a fleet", () => {
       7,
       'control: says where the control stream is, as { cluster: { transport: "@leat/log", directory: "./control" } }'
     ],
-    [{ cluster: { transport: "memory" }, topics: 1 }, "control.topics: is not known here; control has cluster, topic"],
+    [
+      { cluster: { transport: "memory" }, topics: 1 },
+      "control.topics: is not known here; control has cluster, topic, lease"
+    ],
+    [{ cluster: { transport: "memory" }, lease: "soon" }, "control.lease: is no duration"],
+    [
+      { cluster: { transport: "memory" }, lease: "5 seconds" },
+      "control.lease: is longer than 5 seconds: processes beat so often"
+    ],
     [
       { cluster: { transport: "memory" }, topic: "a b" },
       "control.topic: is the name of a topic, without spaces, slashes and braces"

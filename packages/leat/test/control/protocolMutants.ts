@@ -394,8 +394,8 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "moves",
-        find: 'if (found.phase === "abandoned" && found.over.size > 0) return undefined',
-        replace: "void found"
+        find: 'if (epoch.phase === "abandoned" && epoch.over.size > 0) return undefined',
+        replace: "void epoch"
       },
       {
         file: "duties",

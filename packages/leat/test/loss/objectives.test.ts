@@ -119,6 +119,8 @@ describe("what was counted lately", () => {
                 epoch: 1,
                 admitted: 4,
                 recovered: 0,
+                movedIn: 0,
+                movedOut: 0,
                 stored: 0,
                 deadLettered: {},
                 dropped: { Rejected: 4 },

@@ -136,8 +136,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "who was overtaken is told that its document is in force",
     file: "control/ControlledRoutes.ts",
-    find: `if (counts) return Effect.succeed`,
-    replace: `if (counts || control.version > base) return Effect.succeed`,
+    find: `if (!written.counts) {`,
+    replace: `if (written.counts === undefined) {`,
     ...inAFleet,
     test: "have one winner"
   },

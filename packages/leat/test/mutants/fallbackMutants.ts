@@ -279,9 +279,9 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what stays in a fallback is read by nobody",
-    file: "consume/Consuming.ts",
-    find: `const besides: Besides<T> = [sides, ...fallbacks]`,
-    replace: `const besides: Besides<T> = [sides]`,
+    file: "consume/ReadPlace.ts",
+    find: `return [sides, ...fallbacks]`,
+    replace: `return fallbacks.length > 9 ? fallbacks : [sides]`,
     foundBy: stays,
     test: "reads both topics in one group"
   }

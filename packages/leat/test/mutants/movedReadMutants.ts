@@ -153,8 +153,8 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits in the retry topics of a place is forgotten with it",
     file: "consume/ReadPlace.ts",
-    find: `if ((yield* sides.isEmpty) && (yield* fallbacks.isEmpty)) return`,
-    replace: `if ((yield* sides.isEmpty) || (yield* fallbacks.isEmpty)) return`,
+    find: `if ((yield* Effect.forEach(all, ({ isEmpty }) => isEmpty)).every(Boolean)) return`,
+    replace: `if (all.length > 0) return`,
     foundBy: stories,
     test: "tries again in a place that it has left"
   },

@@ -12,6 +12,7 @@ import { laneMutants } from "./laneMutants.ts"
 import { lossMutants } from "./lossMutants.ts"
 import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
+import { movesMutants } from "./movesMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
@@ -49,6 +50,7 @@ import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
   ...controlMutants,
+  ...movesMutants,
   ...publishMutants,
   ...pumpMutants,
   ...laneMutants,

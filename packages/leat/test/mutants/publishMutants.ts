@@ -309,7 +309,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream that has closed again is given to whoever asks for it",
     file: "Leat.ts",
-    find: `if (opened !== undefined && !this.isClosing) this.#streams.delete(stream)`,
+    find: `if (opened !== undefined) this.#streams.delete(stream)`,
     replace: ``,
     foundBy: "opening.test.ts",
     test: "by the only caller"

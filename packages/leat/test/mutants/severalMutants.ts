@@ -137,9 +137,9 @@ export const severalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "of what stays in several fallbacks one is read",
-    file: "consume/Consuming.ts",
-    find: `const besides: Besides<T> = [sides, ...fallbacks]`,
-    replace: `const besides: Besides<T> = [sides, ...fallbacks.slice(0, 1)]`,
+    file: "consume/ReadPlace.ts",
+    find: `return [sides, ...fallbacks]`,
+    replace: `return [sides, ...fallbacks.slice(0, 1)]`,
     foundBy,
     test: "is read in all of them"
   },

@@ -65,13 +65,13 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a stream moves to another epoch in a swap",
     file: "routes/planRoutes.ts",
-    find: `if (was.epoch !== leg.epoch)`,
-    replace: `if (was.epoch > leg.epoch)`
+    find: `if (was.epoch !== leg.epoch && `,
+    replace: `if (was.epoch > leg.epoch && `
   },
   {
     name: "the leg that is read goes in a swap",
     file: "routes/planRoutes.ts",
-    find: `if (old.readLeg.sink !== now.readLeg.sink) {`,
+    find: `if (old.readLeg.sink !== now.readLeg.sink && !isPlaced) {`,
     replace: `if (now.legs.every(({ sink }) => sink !== old.readLeg.sink) && old.legs.length > 1) {`
   },
   {

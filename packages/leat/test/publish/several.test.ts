@@ -384,6 +384,8 @@ describe("a leg with several fallbacks, and what is there is sent on", () => {
       Effect.gen(function* () {
         const { leat, notes } = yield* openSeveral(places, { routes: withCopies(["first", "second"], 1) })
         places.far.faults = isAway
+        // From the begin: what was read of it once would be sent on.
+        places.first.faults = cannotBeRead
         yield* notes.publish(note("k", "0"))
         places.first.faults = { ...isAway, ...cannotBeRead }
         yield* notes.publish(note("k", "1"))

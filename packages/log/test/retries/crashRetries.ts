@@ -1,7 +1,7 @@
 // Kills a process that handles events, a third of which it moves to a retry topic, at a random moment, again and again, and looks whether each was
 // handled in the end, those that were moved in the order in which they were published, and how many were handled twice. Exit code 0: so it is; 3:
 // not, and the last line says what.
-//   node --conditions=@leat/source packages/log/test/moves/crashMoves.ts [kills] [seed]
+//   node --conditions=@leat/source packages/log/test/retries/crashRetries.ts [kills] [seed]
 import { seededRandom } from "leat/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -22,7 +22,7 @@ const inHandMax = 256
 /** How long the last process may take, in milliseconds. */
 const lastMs = 60_000
 
-export interface MovesReport {
+export interface RetriesReport {
   readonly kills: number
   /** Handlers that ended well: of which events, how many in all, and how many of those came out of the retry topic. */
   readonly handled: number
@@ -33,8 +33,8 @@ export interface MovesReport {
 
 type Line = readonly [event: number, moves: number]
 
-export async function crashMoves(kills: number, seed: number): Promise<MovesReport> {
-  const directory = mkdtempSync(join(tmpdir(), "leat-moves-"))
+export async function crashRetries(kills: number, seed: number): Promise<RetriesReport> {
+  const directory = mkdtempSync(join(tmpdir(), "leat-retries-"))
   try {
     return await crash(directory, kills, seededRandom(seed))
   } finally {
@@ -42,10 +42,10 @@ export async function crashMoves(kills: number, seed: number): Promise<MovesRepo
   }
 }
 
-async function crash(directory: string, kills: number, random: () => number): Promise<MovesReport> {
+async function crash(directory: string, kills: number, random: () => number): Promise<RetriesReport> {
   const lines: Array<Line> = []
   for (let round = 0; round < kills; round++) {
-    using child = new Child("moves/consumer.ts", [directory, String(round * eventsOfEach), String(eventsOfEach)])
+    using child = new Child("retries/consumer.ts", [directory, String(round * eventsOfEach), String(eventsOfEach)])
     await child.until(() => child.lines.length > 0)
     await sleep(random() * killMsMax)
     child.signal("SIGKILL")
@@ -54,7 +54,7 @@ async function crash(directory: string, kills: number, random: () => number): Pr
   }
   // It publishes one more, behind those of all others.
   const published = kills * eventsOfEach
-  using last = new Child("moves/consumer.ts", [directory, String(published), "1"], lastMs)
+  using last = new Child("retries/consumer.ts", [directory, String(published), "1"], lastMs)
   const known = () => new Set([...lines, ...(last.lines as ReadonlyArray<Line>)].map(([event]) => event))
   await last.until(() => known().has(published) && isQuiet(last))
   lines.push(...(last.lines as ReadonlyArray<Line>))
@@ -106,7 +106,7 @@ function sleep(ms: number): Promise<void> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const report = await crashMoves(Number(process.argv[2] ?? 10), Number(process.argv[3] ?? 1))
+  const report = await crashRetries(Number(process.argv[2] ?? 10), Number(process.argv[3] ?? 1))
   process.stdout.write(`${JSON.stringify(report)}\n`)
   process.exitCode = report.violation === undefined ? 0 : 3
 }

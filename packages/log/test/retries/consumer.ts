@@ -9,7 +9,7 @@ const [directory = "", first = "0", count = "0"] = process.argv.slice(2)
 
 // What is settled too early is settled soon.
 const subscriptions = [{ match: { stream: "*" }, settleEvery: "10 millis" }]
-const leat = await open({ source: "moves", drivers: [log], routes: { ...routesTo(directory), subscriptions } })
+const leat = await open({ source: "retries", drivers: [log], routes: { ...routesTo(directory), subscriptions } })
 const notes = await leat.stream({ ...noteContract, needs: [], unordered: true })
 await notes.handle(
   "g",

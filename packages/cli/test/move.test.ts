@@ -1,0 +1,253 @@
+import { join } from "node:path"
+import { log, logTransport } from "@leat/log"
+import { Effect } from "effect"
+import { open } from "leat/promise"
+import { batchOf, sendEffect } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { Project } from "./Project.js"
+
+const at = ["--directory", "control"]
+const reason = ["--reason", "a test"]
+const orders = ["--stream", "shop.orders"]
+
+const documentOf = ({ folder }: Project, version: number, cluster: string, topic = "{stream}"): string =>
+  `version: ${version}
+clusters:
+  here: { transport: "@leat/log", directory: "${join(folder, "here")}", partitions: 2 }
+  there: { transport: "@leat/log", directory: "${join(folder, "there")}", partitions: 3 }
+routes: [{ match: { stream: "*" }, to: [{ cluster: ${cluster}, topic: "${topic}" }] }]
+`
+
+/** Makes a topic, with a record that somebody else has written when there is a time. */
+const topicIn = ({ folder }: Project, directory: string, topic: string, partitions: number, foreignMs?: number) =>
+  Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const transport = yield* logTransport({ directory: join(folder, directory) })
+        yield* transport.ensure({ topic, partitions })
+        if (foreignMs === undefined) return
+        const writer = yield* transport.openWriter(topic)
+        yield* sendEffect(writer, 0, batchOf([{ key: "k", value: "x", timeMs: foreignMs }]), 0, 1, 1000)
+      })
+    )
+  )
+
+/** A control stream with a document in which the stream lies `here`. Without processes nothing gets on. */
+async function fleetOf(project: Project): Promise<void> {
+  project.write({
+    "one.yaml": documentOf(project, 1, "here"),
+    "two.yaml": documentOf(project, 2, "there"),
+    "back.yaml": documentOf(project, 3, "here", "other.{stream}"),
+    "faulty.yaml": documentOf(project, 2, "nowhere")
+  })
+  const applied = await project.leat(["routes", "apply", "one.yaml", ...at, "--create"])
+  expect([applied.code, applied.stderr]).toEqual([0, ""])
+  await topicIn(project, "here", "shop.orders", 2)
+}
+
+/** A process that follows it, once that is seen. */
+async function processOf(project: Project) {
+  const cluster = { transport: "@leat/log", directory: join(project.folder, "control") }
+  const leat = await open({ source: "test", drivers: [log], control: { cluster } })
+  const deadlineMs = Date.now() + 20_000
+  const isSeen = () => leat.control?.status().processes.some(({ applied }) => applied === 1) === true
+  while (!isSeen() && Date.now() < deadlineMs) await new Promise((wake) => setTimeout(wake, 100))
+  return leat
+}
+
+describe("leat move", { timeout: 120_000 }, () => {
+  it("plans and starts a move, tells how far it is, and ends it", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    const toLog =
+      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\n"
+    const missing = await project.leat(["move", "plan", "two.yaml", ...at, ...orders])
+    expect([missing.code, missing.stderr]).toEqual([
+      3,
+      "leat: refused, 1 reason:\nstream shop.orders: topic there/shop.orders is not there, and its cluster makes none by itself; say with how many partitions it is to be made\n"
+    ])
+    const planned = await project.leat(["move", "plan", "two.yaml", ...at, ...orders, "--partitions", "3"])
+    expect([planned.code, planned.stdout, planned.stderr]).toEqual([
+      4,
+      `${toLog}version 2 of two.yaml may be started on top of version 1; 0 processes follow the control stream\n`,
+      ""
+    ])
+    expect(project.files("there")).toEqual([])
+    const dry = await project.leatJson([
+      "move",
+      "start",
+      "two.yaml",
+      ...at,
+      ...orders,
+      "--partitions",
+      "3",
+      "--dry-run"
+    ])
+    expect(dry).toMatchObject({ code: 0, report: { verdict: "moves", from: 1, to: 2, processes: 0, refused: [] } })
+    const still = await project.leat(["move", "status", ...at])
+    expect(still.stdout).toBe("no stream is placed; leat move start places those that it moves\n")
+
+    const started = await project.leat(["move", "start", "two.yaml", ...at, ...orders, "--partitions", "3", ...reason])
+    expect([started.code, started.stdout, started.stderr]).toEqual([
+      0,
+      `${toLog}version 2 is applied: 1 stream moves\n`,
+      ""
+    ])
+    const status = await project.leat(["move", "status", ...at])
+    expect(status.stdout).toMatch(
+      /^STREAM +EPOCH +PLACE +PARTITIONS +PHASE +WAITS FOR\nshop\.orders +1 +here\/shop\.orders +2 +open\nshop\.orders +2 +there\/shop\.orders +3 +planned +not begun\nshop\.orders moves: 0 writers, 0 groups; its last step was \d+ s ago\n$/
+    )
+    const told = await project.leatJson(["move", "status", ...at, ...orders])
+    expect(told.report).toMatchObject({
+      topic: "leat-control",
+      streams: [
+        {
+          stream: "shop.orders",
+          writers: 0,
+          groups: [],
+          since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as unknown,
+          epochs: [
+            { epoch: 1, cluster: "here", topic: "shop.orders", partitions: 2, phase: "open" },
+            { epoch: 2, cluster: "there", topic: "shop.orders", partitions: 3, phase: "planned" }
+          ]
+        }
+      ]
+    })
+    const twice = await project.leat(["move", "start", "back.yaml", ...at, ...orders])
+    expect([twice.code, twice.stderr]).toEqual([
+      1,
+      "leat: stream shop.orders moves to there/shop.orders already; abort that, or wait until it is over\n"
+    ])
+    const wouldBe = await project.leatJson(["move", "abort", ...at, ...reason, "--dry-run"])
+    expect([wouldBe.code, wouldBe.report]).toEqual([0, { topic: "leat-control", version: 3, dryRun: true }])
+    const aborted = await project.leat(["move", "abort", ...at, ...reason])
+    expect([aborted.code, aborted.stdout]).toEqual([
+      0,
+      "version 3 is applied: the streams that were about to move stay where they are\n"
+    ])
+    const after = await project.leatJson(["move", "status", ...at])
+    expect(after.report).toMatchObject({ streams: [{ epochs: [{ epoch: 1, phase: "open" }] }] })
+    const history = await project.leatJson(["routes", "history", ...at])
+    expect(JSON.stringify(history.report)).toContain("back to version 1: a test")
+  })
+
+  it("moves by a document that is applied, where the stream was placed before, and says what it waits for when the time is over", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    await topicIn(project, "there", "shop.orders", 3)
+    const begun = await project.leatJson(["move", "start", "two.yaml", ...at, ...orders, "--wait", "1 millis"])
+    expect([begun.code, begun.report]).toMatchObject([
+      1,
+      {
+        error:
+          "not written in its new place yet: shop.orders (not begun); the move goes on, and leat move status tells how far it is",
+        late: [{ stream: "shop.orders" }]
+      }
+    ])
+    // The control stream knows it now: this document would move it elsewhere.
+    const applied = await project.leat(["routes", "apply", "back.yaml", ...at])
+    expect([applied.code, applied.stderr]).toEqual([0, ""])
+    const status = await project.leatJson(["move", "status", ...at])
+    expect(status.report).toMatchObject({
+      streams: [
+        { epochs: [{ topic: "shop.orders" }, { cluster: "here", topic: "other.shop.orders", phase: "planned" }] }
+      ]
+    })
+  })
+
+  it("waits until the processes write in the new place, and moves back", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    await topicIn(project, "there", "shop.orders", 3)
+    await using _ = await processOf(project)
+    const wait = ["--wait", "60 seconds"]
+    const moved = await project.leat(["move", "start", "two.yaml", ...at, ...orders, ...wait])
+    expect([moved.code, moved.stdout, moved.stderr]).toEqual([
+      0,
+      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\nversion 2 is applied: 1 stream moves\nall of them are written in their new places\n",
+      ""
+    ])
+    const back = await project.leat(["move", "rollback", ...at, ...reason])
+    expect([back.code, back.stdout]).toEqual([
+      0,
+      "version 3 is applied: the streams move back to where they lay before\n"
+    ])
+    const status = await project.leatJson(["move", "status", ...at])
+    expect(status.report).toMatchObject({
+      streams: [{ writers: 1, epochs: [{ epoch: 1, phase: "retired" }, { epoch: 2 }, { epoch: 3, cluster: "here" }] }]
+    })
+  })
+
+  it("refuses a move while somebody else writes the topic, unless that was stopped", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    await topicIn(project, "here", "shop.orders", 2, Date.now())
+    const plan = ["move", "plan", "two.yaml", ...at, ...orders, "--partitions", "3"]
+    const refused = await project.leatJson(plan)
+    expect([refused.code, refused.report]).toMatchObject([
+      3,
+      { verdict: "refused", moves: [{ foreignWriters: [{ incarnation: "", records: 1 }] }] }
+    ])
+    expect(refused.stderr).toMatch(/somebody who does not use leat has written to here\/shop\.orders \d+ seconds ago/)
+    expect((await project.leat([...plan, "--foreign-writers-stopped"])).code).toBe(4)
+  })
+
+  it("says in one sentence what is wrong with what it is asked", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    for (const [args, code, sentence] of [
+      [["abort"], 2, "say why by --reason: it stands in the control stream of the fleet"],
+      [["abort", ...reason], 1, "no stream is about to move; to take one back that has moved, roll back"],
+      [["rollback", ...reason], 1, "no stream has moved, as far as is known"],
+      [["rollback", ...reason, ...orders], 1, "stream shop.orders has not moved, as far as is known"],
+      [["abandon", ...reason], 2, "say by --stream which stream is meant; leat move status lists them"],
+      [["abandon", ...orders, ...reason], 2, "say by --epoch which one is meant; leat move status lists them"],
+      [["abandon", ...orders, "--epoch", "1"], 2, "say why by --reason: it stands in the control stream of the fleet"],
+      [["abandon", ...orders, "--epoch", "1", ...reason], 1, "stream shop.orders is not placed; none is"],
+      [["give-up", ...orders, ...reason], 2, "say who is dead, by --member, --silent-for or --group; one of them"],
+      [["give-up", ...orders, ...reason, "--group", "g", "--member", "x"], 2, "one of them"],
+      [["give-up", ...orders, ...reason, "--group", "g"], 1, "stream shop.orders is not placed; none is"],
+      [["retire", ...orders], 2, "say why by --reason: it stands in the control stream of the fleet"],
+      [["retire", ...orders, ...reason], 1, "stream shop.orders is not placed; none is"],
+      [
+        ["give-up", ...orders, ...reason, "--silent-for", "long"],
+        2,
+        "--silent-for long is no duration; say 10 minutes"
+      ],
+      [["give-up", ...orders, ...reason, "--member", "x"], 1, "stream shop.orders is not placed; none is"],
+      [["status", ...orders], 1, "stream shop.orders is not placed; none is"],
+      [
+        ["start", "one.yaml", ...orders],
+        1,
+        "version 1 is not higher than 1, which was applied last; give it a higher number, also to go back to what it says"
+      ],
+      [["start", "gone.yaml"], 2, "there is no file gone.yaml; name a route document"],
+      [["start", "two.yaml", "--wait", "soon"], 2, "--wait soon is no duration; say 30 seconds"],
+      [
+        ["start", "two.yaml"],
+        1,
+        "the document moves no stream that is known; name those that routes have with a star, by --stream"
+      ],
+      [["plan", "two.yaml", "--partitions", "0"], 2, "--partitions is 1 or more"]
+    ] as const) {
+      const [verb = "", ...rest] = args
+      const run = await project.leat(["move", verb, ...rest, ...at])
+      expect({ args, code: run.code, stderr: run.stderr }).toEqual({
+        args,
+        code,
+        stderr: expect.stringContaining(sentence) as unknown
+      })
+      expect(run.stderr.trim().split("\n")).toHaveLength(1)
+    }
+    const none = await project.leat(["move", "start", "two.yaml", "--directory", "nowhere"])
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      "leat: there is no control stream in nowhere (topic leat-control): no process was opened with it yet; apply a document first, by leat routes apply\n"
+    ])
+    const faulty = await project.leat(["move", "start", "faulty.yaml", ...at, ...orders])
+    expect([faulty.code, faulty.stderr]).toEqual([
+      1,
+      "leat: the document has faults: routes[0].to[0].cluster: no cluster named nowhere; there is here, there\n"
+    ])
+  })
+})

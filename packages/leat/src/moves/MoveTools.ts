@@ -1,0 +1,204 @@
+/**
+ * Moves of placed streams for tools: what a document would move, the start of it, the way back, a person's word about what is dead, and how far all is.
+ * The processes of the fleet do the rest.
+ *
+ * @example
+ * ```ts
+ * const tool = { author: "move 7", drivers: [log], reason: "the new cluster" }
+ * const { version } = yield* MoveTools.start(transport, { ...tool, document: readFileSync("routes.yaml", "utf8"), streams: ["shop.orders"] })
+ * const [orders] = yield* MoveTools.status(transport, tool)
+ * ```
+ */
+import { Effect, Result } from "effect"
+import type { AppliedTable } from "../control/ControlledRoutes.ts"
+import type { ControlError } from "../control/ControlError.ts"
+import type { Place } from "../control/ControlRecord.ts"
+import type { Tool } from "../control/ControlTools.ts"
+import { backReason, pastDocuments } from "../control/fleet.ts"
+import { compiled, placeOf, placesWith, readRouteOf } from "../control/places.ts"
+import { endsOf, isSameTopic, type Placement } from "../control/Placement.ts"
+import type { ContractInfo } from "../contract/Contract.ts"
+import { isObject } from "../given/takes.ts"
+import type { Transport } from "../transport/index.ts"
+import { namesText } from "./awaited.ts"
+import { statusOf, type StreamStatus } from "./moveStatus.ts"
+import {
+  fleetOf,
+  given,
+  type MoveTool,
+  type OpenFleet,
+  refused,
+  routesOf,
+  type ToolStream,
+  writing
+} from "./openFleet.ts"
+import { awaitApplied, awaitReaders, placed } from "./placing.ts"
+import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
+
+export { abandon, giveUp, type GivenUp, retire } from "./dead.ts"
+export type { MoveTool } from "./openFleet.ts"
+export type { Place } from "../control/ControlRecord.ts"
+export type { ForeignWriter } from "./foreignWriters.ts"
+export type { EpochGroup, EpochStatus, PassedWriter, StreamStatus } from "./moveStatus.ts"
+export type { MovePlan, PlannedMove } from "./planMove.ts"
+
+/** A document that moves streams. */
+export interface MoveAsked extends MoveTool {
+  readonly document: string
+  /** Streams that are to move; those of routes without a star, and those that were placed, need no name. */
+  readonly streams?: ReadonlyArray<string> | undefined
+  /** Partitions of a topic that is not there; as many as its cluster gives it when absent. */
+  readonly partitions?: number | undefined
+  /** Whoever writes the old topic without being a process of the fleet was stopped. */
+  readonly foreignWritersStopped?: boolean | undefined
+  /** Contracts that are known: their buckets have to fit the partitions. */
+  readonly contracts?: ReadonlyArray<ContractInfo> | undefined
+}
+
+/** A move that was started. */
+export interface StartedMove extends AppliedTable {
+  readonly moves: ReadonlyArray<PlannedMove>
+}
+
+/** Looks what a document would move, and why it may not. Writes nothing. */
+export const plan = (
+  transport: Pick<Transport, "read" | "bounds">,
+  asked: MoveAsked
+): Effect.Effect<MovePlan, ControlError> =>
+  Effect.andThen(
+    given(transport, ["read", "bounds"], asked, { document: asked?.document }),
+    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked)))
+  )
+
+const planned = ({ control, seen, means }: OpenFleet, asked: MoveAsked): Effect.Effect<MovePlan, ControlError> => {
+  const { document, streams = [], foreignWritersStopped = false, contracts = [] } = asked
+  return planMove({ control, seen }, means, { document, streams, foreignWritersStopped, contracts })
+}
+
+/**
+ * Moves streams: places what is not placed, waits until all processes know of that, and applies the document. Fails with `Refused` and all reasons where
+ * it may not. The processes go on from there; `status` says how far they are.
+ */
+export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<StartedMove, ControlError> =>
+  writing(transport, asked, { document: asked?.document }, (fleet) =>
+    Effect.gen(function* () {
+      const { stream, means } = fleet
+      if (asked.isDryRun !== true) yield* awaitApplied(stream)
+      const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked)
+      if (why.length > 0) return yield* refused(why.join("; "))
+      const reason = asked.reason ?? ""
+      for (const { stream: name, from, epoch, isPlaced } of moves)
+        if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
+      const isNews = moves.some(({ isPlaced }) => !isPlaced)
+      if (isNews && asked.isDryRun !== true) yield* awaitReaders(stream)
+      const { version } = yield* routesOf(stream).apply(asked.document, reason, placesWith(means))
+      return { version, moves }
+    })
+  )
+
+/** Says where streams lie, by the document in force, so that documents can move them. Nothing moves by it. */
+export const place = (
+  transport: Transport,
+  asked: MoveTool & { readonly streams: ReadonlyArray<string> }
+): Effect.Effect<ReadonlyMap<string, Place>, ControlError> =>
+  writing(transport, asked, {}, ({ stream, means }) =>
+    Effect.gen(function* () {
+      const found = new Map<string, Place>()
+      const { control } = stream
+      if (control.version === 0) return yield* refused("no document was applied yet, so none says where a stream lies")
+      const routes = yield* Effect.fromResult(compiled(means, control.document))
+      for (const name of asked.streams ?? []) {
+        const known = control.streams.get(name)?.epochs.at(-1)?.place
+        if (known === undefined) {
+          const { leg } = yield* Effect.fromResult(Result.mapError(readRouteOf(routes, name), refused))
+          const at = yield* placeOf(means, routes, leg)
+          yield* placed(stream, name, at, leg.epoch, asked.reason ?? "")
+          found.set(name, at)
+        } else found.set(name, known)
+      }
+      return found
+    })
+  )
+
+/** Ends moves that hold nothing up for good yet: applies an older document again, with a new version, that has those streams where they lie. */
+export const abort = (transport: Transport, tool: MoveTool): Effect.Effect<AppliedTable, ControlError> =>
+  writing(transport, tool, {}, (fleet) => {
+    const { streams } = fleet.stream.control
+    const moving = Array.from(streams).filter(([, placement]) => endsOf(placement).source !== undefined)
+    const late = moving.filter(([, placement]) => !isAbortable(placement)).map(([name]) => name)
+    if (moving.length === 0)
+      return Effect.fail(refused("no stream is about to move; to take one back that has moved, roll back"))
+    if (late.length > 0)
+      return Effect.fail(
+        refused(`${namesText(late)} is sealed where it lay, and goes on from there; roll back instead`)
+      )
+    const back = new Map(moving.map(([name, placement]) => [name, endsOf(placement).source?.place]))
+    return backTo(fleet, tool, (name) => back.get(name))
+  })
+
+/** Before `sealed` the old place can be written on. */
+function isAbortable(placement: Placement): boolean {
+  const { source } = endsOf(placement)
+  return source?.phase === "open" || source?.phase === "sealing"
+}
+
+/** Moves streams back: applies the last document, with a new version, that has them where they lay before. All that was moved last when none is named. */
+export const rollback = (
+  transport: Transport,
+  asked: MoveTool & { readonly streams?: ReadonlyArray<string> | undefined }
+): Effect.Effect<AppliedTable, ControlError> =>
+  writing(transport, asked, {}, (fleet) => {
+    const { control } = fleet.stream
+    const back = new Map<string, Place>()
+    for (const name of asked.streams ?? control.streams.keys()) {
+      const { epochs = [] } = control.streams.get(name) ?? {}
+      const before = epochs.at(-2)?.place
+      if (before !== undefined) back.set(name, before)
+      else if (asked.streams !== undefined)
+        return Effect.fail(refused(`stream ${name} has not moved, as far as is known`))
+    }
+    if (back.size === 0) return Effect.fail(refused("no stream has moved, as far as is known"))
+    return backTo(fleet, asked, (name) => back.get(name))
+  })
+
+/** Applies the newest older document that has streams in the topics that are asked for. */
+const backTo = Effect.fnUntraced(function* (
+  { stream, means }: OpenFleet & { readonly stream: ToolStream },
+  { reason = "" }: MoveTool,
+  placeBefore: (stream: string) => Place | undefined
+): Effect.fn.Return<AppliedTable, ControlError> {
+  const { control } = stream
+  const isBefore = (document: string): boolean => {
+    const routes = Result.getOrUndefined(means.compile(document))
+    return Array.from(control.streams.keys()).every((name) => {
+      const wanted = placeBefore(name)
+      if (wanted === undefined || routes === undefined) return routes !== undefined
+      const found = Result.getOrUndefined(readRouteOf(routes, name))
+      return found !== undefined && isSameTopic(wanted, { ...found.leg, partitions: 0 })
+    })
+  }
+  const found = pastDocuments(control)
+    .slice(0, -1)
+    .findLast(({ document }) => isBefore(document))
+  if (found === undefined)
+    return yield* refused("no document in the history has those streams where they lay; apply one that does")
+  const routes = routesOf(stream)
+  const text = yield* routes.textBackTo(found.version)
+  return yield* routes.apply(text, backReason(found.version, reason), placesWith(means))
+})
+
+/** How far the moves of all placed streams are. Without drivers no cluster is asked, and nobody knows how far groups are behind. */
+export const status = (
+  transport: Pick<Transport, "read" | "bounds">,
+  asked: Pick<Tool, "topic" | "drivers"> = {}
+): Effect.Effect<ReadonlyArray<StreamStatus>, ControlError> =>
+  Effect.suspend(() => {
+    const { topic, drivers } = isObject(asked) ? asked : ({} as Pick<Tool, "topic" | "drivers">)
+    const named = { topic, drivers: drivers ?? [], author: "" }
+    return Effect.andThen(
+      given(transport, ["read", "bounds"], named, {}),
+      Effect.flatMap(fleetOf(transport, named), ({ control, steps, places }) =>
+        statusOf(control, steps, drivers === undefined ? undefined : places)
+      )
+    )
+  })

@@ -1,0 +1,260 @@
+/**
+ * The streams of a leat that its fleet moves: where they lie, by the control stream, and who writes and reads them here. Streams that are not placed
+ * have nothing here, and a leat without a control stream has none of this.
+ */
+import { type Duration, Effect, type Fiber, type Scheduler, type Scope, Stream } from "effect"
+import type { ControlStream } from "../control/ControlStream.ts"
+import type { Placement } from "../control/Placement.ts"
+import type { Whereabouts } from "../consume/Whereabouts.ts"
+import type { OpenError } from "../publish/Sinks.ts"
+import type { Leg, Route } from "../routes/Routes.ts"
+import * as Telemetry from "../Telemetry.ts"
+import type { Transport } from "../transport/index.ts"
+import { Wake } from "../Wake.ts"
+import { Bystander } from "./Bystander.ts"
+import { coordinate } from "./Coordinator.ts"
+import { epochAt } from "./PlacedRoute.ts"
+import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
+
+/** From one look whether the control stream is open to the next, in milliseconds. */
+const openMs = 250
+
+/** From one look at the control stream to the next while some stream moves, in milliseconds: each step of a move waits for one. */
+const movingMs = 100
+
+/** How long the begin of a leat waits until the others know of it, and from one look to the next, in milliseconds. */
+const [knownMs, knownLookMs] = [3000, 5]
+
+/** How long the end of a leat may wait for that, in milliseconds. */
+const endMs = 10_000
+
+/** What all streams of a leat share. */
+export interface MovesHome {
+  /** The incarnation. */
+  readonly member: string
+  /** Undefined: it is not open yet. */
+  readonly fleet: () => ControlStream | undefined
+  /** How long a process may be silent before nobody waits for it; as a coordinator has it when undefined. */
+  readonly lease: Duration.Input | undefined
+  /** What the table in force says. */
+  readonly tableRoute: (stream: string) => Route | undefined
+  readonly take: (stream: string, ...taken: Parameters<WriterHome["take"]>) => ReturnType<WriterHome["take"]>
+  readonly outletOf: (stream: string, leg: Leg) => ReturnType<WriterHome["outletOf"]>
+  readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
+  /** The groups that read a stream here. */
+  readonly groupsOf: (stream: string) => ReadonlyArray<string>
+  readonly isClosing: () => boolean
+  readonly scheduler: Scheduler.Scheduler
+  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+}
+
+interface Moving {
+  readonly writer: PlacedWriter
+  readonly wake: Wake
+  fiber: Fiber.Fiber<unknown> | undefined
+}
+
+export class Moves {
+  readonly #home: MovesHome
+  /** By stream that is open here and placed. */
+  readonly #moving = new Map<string, Moving>()
+  /** By stream that is open here: its read leg, as it was opened. */
+  readonly #open = new Map<string, () => Leg | undefined>()
+  readonly #watchers = new Map<string, Set<() => void>>()
+  readonly #bystander: Bystander
+  #seen: ReadonlyMap<string, Placement> = new Map()
+
+  constructor(home: MovesHome) {
+    this.#home = home
+    this.#bystander = new Bystander(home.member)
+  }
+
+  placement(stream: string): Placement | undefined {
+    return this.#home.fleet()?.control.streams.get(stream)
+  }
+
+  /** Whether a document may say that the stream is to lie elsewhere. */
+  isPlaced(stream: string): boolean {
+    return this.#moving.get(stream)?.writer.isPlaced === true
+  }
+
+  /** The route of a table, as the stream is written to now. */
+  routeOf(stream: string, route: Route): Route {
+    return this.#moving.get(stream)?.writer.routeOf(route) ?? route
+  }
+
+  /** Before a stream is opened: the route to open where the stream is placed. */
+  opening(stream: string, route: Route): Route {
+    this.#bystander.opening(stream)
+    const placement = this.placement(stream)
+    if (placement === undefined) return route
+    const found = this.#moving.get(stream) ?? this.#begin(stream, (home) => PlacedWriter.opening(home, placement))
+    return found.writer.routeOf(route)
+  }
+
+  /** A stream is open: `readLeg` is the leg that is read, as it is written to now. */
+  opened(stream: string, readLeg: () => Leg | undefined): void {
+    this.#open.set(stream, readLeg)
+    const moving = this.#moving.get(stream)
+    if (moving === undefined) this.#look(stream)
+    else this.#run(moving)
+  }
+
+  /** It could not be opened after all, or is closed. */
+  closed(stream: string): void {
+    this.#bystander.closed(stream)
+    this.#open.delete(stream)
+    this.#moving.get(stream)?.fiber?.interruptUnsafe()
+    this.#moving.delete(stream)
+  }
+
+  /** Calls `changed` after each change of where a stream lies; returns how to stop that. */
+  watch(stream: string, changed: () => void): () => void {
+    const watchers = this.#watchers.get(stream) ?? new Set()
+    this.#watchers.set(stream, watchers.add(changed))
+    return () => {
+      watchers.delete(changed)
+      if (watchers.size === 0 && this.#watchers.get(stream) === watchers) this.#watchers.delete(stream)
+    }
+  }
+
+  /** Where a stream lies, for those who read it. */
+  whereabouts(stream: string): Whereabouts {
+    return {
+      placement: () => this.placement(stream),
+      watch: (changed) => this.watch(stream, changed),
+      transportOf: this.#home.transportOf
+    }
+  }
+
+  /**
+   * Completes when the others know of this process, or soon: a stream that is placed after that has it among its writers, and it opens none before. One that
+   * is not known then is found by what it writes, and joins what was placed when it is.
+   */
+  readonly known: Effect.Effect<void> = Effect.suspend(() => {
+    const waiting: Effect.Effect<void> = Effect.suspend(() =>
+      this.#home.fleet()?.control.members.has(this.#home.member) === false
+        ? Effect.andThen(Effect.sleep(knownLookMs), waiting)
+        : Effect.void
+    )
+    return Effect.asVoid(Effect.timeoutOption(waiting, knownMs))
+  })
+
+  /** Follows the control stream until it is interrupted. */
+  readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
+    const { transportOf, lease } = this.#home
+    let fleet = this.#home.fleet()
+    for (; fleet === undefined; fleet = this.#home.fleet()) yield* Effect.sleep(openMs)
+    const opened = fleet
+    opened.beforeBeat = this.#tellGroups(opened)
+    const following = Stream.runForEach(opened.changes, ({ streams }) => Effect.sync(() => this.#changed(streams)))
+    const looking = Effect.forever(
+      Effect.andThen(
+        Effect.sleep(movingMs),
+        Effect.suspend(() => Effect.andThen(this.#isMoving ? opened.look : Effect.void, this.#tellGroups(opened)))
+      )
+    )
+    const standingBy = Effect.forever(
+      Effect.andThen(
+        Effect.sleep(movingMs),
+        Effect.suspend(() => this.#bystander.answer(opened))
+      )
+    )
+    const coordinating = coordinate({ control: opened, transportOf, lease })
+    return yield* Effect.raceAllFirst([Effect.andThen(following, Effect.never), looking, standingBy, coordinating])
+  })
+
+  /**
+   * Who was passed over says up to where it wrote before it ends: somebody has to read that. All that was sent has its answer by now. Bounded, and never
+   * fails: who could not say so is as one that has crashed.
+   */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    const fleet = this.#home.fleet()
+    if (fleet === undefined) return Effect.void
+    const told: Effect.Effect<void> = Effect.suspend(() =>
+      fleet.isOwing ? Effect.andThen(Effect.sleep(movingMs), told) : Effect.void
+    )
+    return Effect.andThen(Effect.timeoutOption(told, endMs), () => {
+      for (const { fiber } of this.#moving.values()) fiber?.interruptUnsafe()
+      return Effect.void
+    })
+  })
+
+  /** Whether some stream of the fleet is on its way, wherever it is open: this process may have to say something. */
+  get #isMoving(): boolean {
+    for (const placement of this.#seen.values()) {
+      const older = placement.epochs.slice(0, -1)
+      if (older.some(({ phase }) => phase !== "retired" && phase !== "abandoned")) return true
+    }
+    return false
+  }
+
+  #changed(streams: ReadonlyMap<string, Placement>): void {
+    const before = this.#seen
+    this.#seen = streams
+    for (const [stream, placement] of streams) {
+      if (before.get(stream) === placement) continue
+      this.#look(stream)
+      this.#moving.get(stream)?.wake.signal()
+      for (const changed of this.#watchers.get(stream) ?? []) changed()
+    }
+  }
+
+  /** A stream that is open may be placed now. */
+  #look(stream: string): void {
+    const placement = this.placement(stream)
+    const leg = this.#open.get(stream)?.()
+    if (placement === undefined || leg === undefined || this.#moving.has(stream)) return
+    const moving = this.#begin(stream, (home) => new PlacedWriter(home, epochAt(placement, leg), leg))
+    if (moving.writer.isPlaced) return this.#run(moving)
+    // It writes nothing where the fleet has the stream.
+    this.#bystander.closed(stream)
+    const { topic, cluster } = leg
+    this.#home.fork(
+      Telemetry.warn(
+        `stream ${stream} is placed by its fleet, and not at ${cluster}/${topic}, where this process has it open: it stays there, and is not moved`
+      )
+    )
+  }
+
+  #begin(stream: string, make: (home: WriterHome) => PlacedWriter): Moving {
+    const { member, take, outletOf, tableRoute, transportOf, scheduler, isClosing } = this.#home
+    const wake = new Wake(scheduler)
+    const control = this.#home.fleet()
+    if (control === undefined) throw new Error("a stream is placed by a control stream that is open")
+    const writer = make({
+      stream,
+      member,
+      control,
+      route: () => tableRoute(stream),
+      take: (route, before) => take(stream, route, before),
+      outletOf: (leg) => outletOf(stream, leg),
+      transportOf,
+      isClosing,
+      wake
+    })
+    const moving: Moving = { writer, wake, fiber: undefined }
+    this.#moving.set(stream, moving)
+    return moving
+  }
+
+  #run(moving: Moving): void {
+    moving.writer.begin()
+    moving.fiber ??= this.#home.fork(moving.writer.run)
+  }
+
+  /** An epoch is not retired before the groups that read it here have settled it. */
+  #tellGroups(fleet: ControlStream): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const missing = Array.from(this.#seen).flatMap(([stream, { groups }]) =>
+        this.#open.has(stream)
+          ? this.#home.groupsOf(stream).flatMap((group) => (groups.has(group) ? [] : [{ stream, group }]))
+          : []
+      )
+      const told = Effect.forEach(missing, ({ stream, group }) => fleet.write({ kind: "reads", stream, group }), {
+        discard: true
+      })
+      return missing.length === 0 ? Effect.void : Effect.ignore(told)
+    })
+  }
+}

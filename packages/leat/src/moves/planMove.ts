@@ -1,0 +1,210 @@
+/** What a document would move, and why it may not; nothing is written. */
+import { Clock, Effect, Result } from "effect"
+import type { Control } from "../control/Control.ts"
+import { ControlError } from "../control/ControlError.ts"
+import type { Place } from "../control/ControlRecord.ts"
+import { applyFault, type FleetProcess, processesOf, versionAt } from "../control/fleet.ts"
+import { compiled, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
+import { endsOf, isSameTopic } from "../control/Placement.ts"
+import type { ContractInfo } from "../contract/Contract.ts"
+import { versionIn } from "../routes/documentVersion.ts"
+import { partitionFault } from "../routes/partitionFault.ts"
+import type { Leg, Route, Routes } from "../routes/Routes.ts"
+import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
+import { answered, placeText } from "./Places.ts"
+import { Trouble } from "./Trouble.ts"
+
+/** A stream that a document puts elsewhere. */
+export interface PlannedMove {
+  readonly stream: string
+  readonly from: Place
+  readonly to: Place
+  /** The epoch that it has where it lies. */
+  readonly epoch: number
+  /** Whether the control stream knows already where it lies. */
+  readonly isPlaced: boolean
+  readonly foreignWriters: ReadonlyArray<ForeignWriter>
+}
+
+/** What a document would move. */
+export interface MovePlan {
+  /** Version of the document in force, and of the one that may follow it. */
+  readonly from: number
+  readonly to: number
+  readonly moves: ReadonlyArray<PlannedMove>
+  readonly processes: ReadonlyArray<FleetProcess>
+  /** Processes that nobody has heard of for a minute: they are passed over, and the move ends when they come back or are given up. */
+  readonly silent: ReadonlyArray<string>
+  /** Why it may not be started, a sentence each; empty: it may. */
+  readonly refused: ReadonlyArray<string>
+}
+
+export interface Asked {
+  readonly document: string
+  /** Streams that no document names without a star have to be named. */
+  readonly streams: ReadonlyArray<string>
+  readonly foreignWritersStopped: boolean
+  readonly contracts: ReadonlyArray<ContractInfo>
+}
+
+/** What is known of the fleet. */
+export interface KnownFleet {
+  readonly control: Control
+  /** Who has written in the control stream, and when last, as far as it is kept. */
+  readonly seen: ReadonlyMap<string, number>
+}
+
+export const planMove = (
+  { control, seen }: KnownFleet,
+  means: PlacesMeans,
+  asked: Asked
+): Effect.Effect<MovePlan, ControlError> =>
+  Effect.gen(function* () {
+    const { document } = asked
+    const nowMs = yield* Clock.currentTimeMillis
+    const processes = processesOf(control)
+    const silent = processes.filter((one) => isSilent(one, seen, nowMs)).map(({ incarnation }) => incarnation)
+    const told = { from: versionAt(control, control.version), to: versionIn(document), processes, silent }
+    const fault = control.version === 0 ? noDocument : applyFault(control, document)
+    if (fault !== undefined) return { ...told, moves: [], refused: [fault] }
+    const before = yield* Effect.fromResult(compiled(means, control.document))
+    const after = yield* Effect.fromResult(compiled(means, document))
+    const refused: Array<string> = [...lateProcesses(control, seen, nowMs)]
+    const moves: Array<PlannedMove> = []
+    for (const stream of streamsOf(control, before, after, asked.streams)) {
+      const found = candidate(control, before, after, stream)
+      if (typeof found === "string") refused.push(found)
+      else if (found !== undefined) {
+        const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen })
+        if (move !== undefined) moves.push(move)
+        refused.push(...faults)
+      } else if (asked.streams.includes(stream))
+        refused.push(`stream ${stream} lies in the same place in both documents`)
+    }
+    if (moves.length === 0 && refused.length === 0) refused.push(nothingMoves)
+    return { ...told, moves, refused }
+  })
+
+const noDocument = "no document was applied yet; apply the one that is in force first, by npx leat routes apply"
+const nothingMoves = "the document moves no stream that is known; name those that routes have with a star, by --stream"
+
+/** Those that are asked about, are placed, or stand in a route by their whole name. */
+function streamsOf(
+  { streams }: Control,
+  before: Routes,
+  after: Routes,
+  asked: ReadonlyArray<string>
+): ReadonlyArray<string> {
+  const named = [before, after].flatMap(({ document }) => document.routes.map(({ match }) => match.stream))
+  return Array.from(new Set([...asked, ...streams.keys(), ...named.filter((name) => !name.includes("*"))]))
+}
+
+/** From the last word of a process on, in milliseconds: nobody waits for one that is silent for longer. */
+const silentMs = 60_000
+
+function isSilent({ incarnation }: FleetProcess, seen: KnownFleet["seen"], nowMs: number): boolean {
+  return nowMs - (seen.get(incarnation) ?? 0) > silentMs
+}
+
+/** A process that has not this document in force may not take the next one either, and would hold up the move. */
+function lateProcesses(control: Control, seen: KnownFleet["seen"], nowMs: number): ReadonlyArray<string> {
+  const version = versionAt(control, control.version)
+  return processesOf(control).flatMap((process) => {
+    const { incarnation, applied, refused } = process
+    if (applied === version || isSilent(process, seen, nowMs)) return []
+    const why = refused === undefined ? "" : `; it refuses ${refused}`
+    return [
+      `process ${incarnation} has ${applied === 0 ? "its own routes" : `version ${applied}`} in force, and not version ${version}${why}`
+    ]
+  })
+}
+
+interface Candidate {
+  readonly stream: string
+  readonly route: Route
+  readonly leg: Leg
+  readonly was: Leg
+  readonly isPlaced: boolean
+}
+
+/** Undefined: it does not move. */
+function candidate(control: Control, before: Routes, after: Routes, stream: string): Candidate | string | undefined {
+  const placement = control.streams.get(stream)
+  const [old, now] = [readRouteOf(before, stream), readRouteOf(after, stream)]
+  if (Result.isFailure(now)) return now.failure
+  if (Result.isFailure(old)) return placement === undefined ? undefined : old.failure
+  const [was, leg] = [old.success.leg, now.success.leg]
+  if (was.sink === leg.sink) return undefined
+  if (old.success.route.partitioner !== now.success.route.partitioner)
+    return `stream ${stream} would move and have another partitioner; change that on its own`
+  const { source, newest } = placement === undefined ? { source: undefined, newest: undefined } : endsOf(placement)
+  if (source !== undefined && newest !== undefined)
+    return `stream ${stream} moves to ${placeText(newest.place)} already; abort that, or wait until it is over`
+  if (!after.clusters.has(was.cluster))
+    return `cluster ${was.cluster} is not in the document, and what lies in ${was.sink} has to be read there; leave it in until the move is over`
+  return { stream, route: now.success.route, leg, was, isPlaced: placement !== undefined }
+}
+
+interface Looking extends KnownFleet {
+  readonly before: Routes
+  readonly after: Routes
+  readonly means: PlacesMeans
+  readonly asked: Asked
+}
+
+/** Looks at both places. */
+const looked = (
+  { stream, route, leg, was, isPlaced }: Candidate,
+  { before, after, means, asked, control, seen }: Looking
+): Effect.Effect<{ readonly move: PlannedMove | undefined; readonly faults: ReadonlyArray<string> }> =>
+  Effect.gen(function* () {
+    const placement = control.streams.get(stream)
+    const newest = placement === undefined ? undefined : endsOf(placement).newest
+    const from =
+      newest !== undefined && isSameTopic(newest.place, { ...was, partitions: 0 })
+        ? newest.place
+        : yield* placeOf({ ...means, partitions: undefined }, before, was)
+    const to = yield* placeOf(means, after, leg)
+    const faults: Array<string> = []
+    const contract = asked.contracts.find((one) => one.stream === stream)
+    const wrong = contract === undefined ? undefined : partitionFault(contract, route, leg, to.partitions)
+    if (wrong !== undefined) faults.push(wrong.message)
+    const nowMs = yield* Clock.currentTimeMillis
+    const [ofOld, writers] = yield* Effect.scoped(
+      Effect.flatMap(means.transportOf(before, was.cluster), (transport) => {
+        const isOfFleet = (incarnation: string) =>
+          control.members.has(incarnation) || placement?.writers.has(incarnation) === true || seen.has(incarnation)
+        return Effect.map(
+          foreignWriters(transport, from, stream, isOfFleet, nowMs),
+          (found) => [transport.capabilities, found] as const
+        )
+      })
+    )
+    const ofNew = yield* Effect.scoped(
+      Effect.map(means.transportOf(after, leg.cluster), ({ capabilities }) => capabilities)
+    )
+    if (ofNew.ordering === "none") faults.push(`${leg.sink} keeps no order of records`)
+    else if (ofOld.ordering === "perPartition" && ofNew.ordering !== "perPartition")
+      faults.push(
+        `${leg.sink} may change the order of records after a send without an answer, and ${was.sink} does not`
+      )
+    if (ofOld.lag === "none")
+      faults.push(`${was.sink} does not tell what groups have settled, so nobody knows when it has been read`)
+    if (!asked.foreignWritersStopped) faults.push(...writers.map((one) => foreignText(one, from, nowMs)))
+    const epoch = newest?.epoch ?? was.epoch
+    return { move: { stream, from, to, epoch, isPlaced, foreignWriters: writers }, faults }
+  }).pipe(
+    Effect.mapError((error) => (error instanceof ControlError ? new Trouble({ why: error.detail }) : error)),
+    (looking) => answered(looking, `stream ${stream}`, lookMsMax),
+    Effect.catch(({ why }) => Effect.succeed({ move: undefined, faults: [why] }))
+  )
+
+/** All that is asked for one stream, in milliseconds. */
+const lookMsMax = 180_000
+
+function foreignText({ incarnation, records, lastMs }: ForeignWriter, from: Place, nowMs: number): string {
+  const who =
+    incarnation === "" ? "somebody who does not use leat" : `${incarnation}, which is no process of the fleet,`
+  const seconds = Math.max(0, Math.round((nowMs - lastMs) / 1000))
+  return `${who} has written to ${placeText(from)} ${seconds} seconds ago (${records} records of the last minutes); stop it, and say that foreign writers are stopped`
+}

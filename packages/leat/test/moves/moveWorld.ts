@@ -1,0 +1,480 @@
+/**
+ * Worlds in which streams move, on virtual time: processes that publish begin, close, are killed, and are cut off from the control stream or from
+ * their clusters; documents send the stream to another place, back, and elsewhere before that has ended; places are slow, lose answers and refuse. At
+ * the end everything is healed, and what the places hold is judged by raw reads and by what publishers were told.
+ */
+import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
+import { type EventStream, Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
+import { type FaultPlan, faultDriver, randomFaults, seededRandom, simulate } from "leat/testing"
+import type { Driver, Transport } from "leat/transport"
+import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
+import { type ControlStream, openControlStream } from "../../src/control/ControlStream.ts"
+import { endsOf, isSweeping, type Placement } from "../../src/control/Placement.ts"
+import { coordinate } from "../../src/moves/Coordinator.ts"
+import { readMeta } from "../../src/record/Wire.ts"
+import { Gate } from "../../src/testing/story/Gate.ts"
+import { type Note, noteContract } from "../contracts/Note.ts"
+import { Stall } from "./Stall.ts"
+
+export interface MoveWorld {
+  /** What is wrong; empty: nothing. */
+  readonly wrong: ReadonlyArray<string>
+  /** Events that were told stored, and that stand in the ranges of epochs, copies counted. */
+  readonly told: number
+  readonly stored: number
+  /** Epochs that were opened, and those that were dropped before. */
+  readonly opened: number
+  readonly aborted: number
+  readonly kills: number
+  /** Writers that were passed over and said later up to where they wrote. */
+  readonly passedOver: number
+  /** Records behind the end of an epoch, of writers that were passed over. */
+  readonly late: number
+  readonly logs: ReadonlyArray<string>
+}
+
+const stream = "test.notes"
+const contract = noteContract()
+
+interface Process {
+  readonly leat: OpenLeat
+  readonly notes: EventStream<Note>
+  readonly scope: Scope.Closeable
+  readonly gate: Gate
+  readonly control: Stall
+  readonly data: Stall
+  readonly told: Set<string>
+  readonly fiber: Fiber.Fiber<void, unknown>
+  isOver: boolean
+}
+
+/** Id of an event, as text. */
+const idText = ({ incarnation, bucket, seq }: { incarnation: string; bucket: number; seq: number }): string =>
+  `${incarnation}/${bucket}/${seq}`
+
+export function moveWorld(seed: number): MoveWorld {
+  const random = seededRandom(seed)
+  const chance = (part: number) => random() < part
+  const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1))
+  const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
+
+  const brokers = { near: new MemoryBroker(), far: new MemoryBroker() } as const
+  const places: ReadonlyArray<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
+    cluster: index % 2 === 0 ? "near" : "far",
+    topic,
+    partitions: pick([1, 2, 4, 8])
+  }))
+  const controlBroker = new MemoryBroker()
+  const faults: { near: FaultPlan; far: FaultPlan; control: FaultPlan } = { near: {}, far: {}, control: {} }
+  const wire = pick(["compact", "cloudevents"])
+  const overflow = pick(["block", "reject"])
+  const bytes = pick([65_536, 262_144, 4_194_304])
+  const policies = { leg: [{ on: ["passing"], retry: { base: "10 millis", maxDelay: "200 millis" }, then: "halt" }] }
+  const wrong: Array<string> = []
+  const logs: Array<string> = []
+  const processes: Array<Process> = []
+  let version = 0
+  let kills = 0
+  let text = 0
+  const killed = new Set<string>()
+  /** By group: what handlers began, in order of time. */
+  const handled = new Map<string, Array<{ readonly id: string; readonly lane: string; readonly seq: number }>>(
+    ["one", "two"].map((group) => [group, []])
+  )
+  /** By group: what handlers ended well. */
+  const done = new Map<string, Set<string>>(["one", "two"].map((group) => [group, new Set()]))
+  const passed = new Set<string>()
+  const begun = new Set<number>()
+
+  const documentAt = ({ cluster, topic }: Place) =>
+    JSON.stringify({
+      version: ++version,
+      clusters: { near: { transport: "near" }, far: { transport: "far" } },
+      policies,
+      routes: [
+        {
+          match: { stream: "*" },
+          to: [
+            {
+              cluster,
+              topic,
+              wire,
+              policy: "leg",
+              timeout: "1 second",
+              linger: "2 millis",
+              buffer: { bytes, overflow }
+            }
+          ]
+        }
+      ]
+    })
+  const named = (name: string, driver: Driver): Driver => ({ ...driver, name })
+
+  const open = Effect.fnUntraced(function* () {
+    const gate = new Gate()
+    const control = new Stall()
+    const data = new Stall()
+    const scope = yield* Scope.make()
+    const cluster = (name: "near" | "far") =>
+      named(
+        name,
+        gate.driver(
+          // Outermost: what waits there was handed over, and is refused behind what fails, as of any driver.
+          faultDriver(data.driver(memoryDriver(brokers[name])), {
+            send: (call) => faults[name].send?.(call),
+            fence: (call) => faults[name].fence?.(call)
+          })
+        )
+      )
+    const ofControl = named(
+      "control",
+      gate.driver(
+        faultDriver(control.driver(memoryDriver(controlBroker)), { send: (call) => faults.control.send?.(call) })
+      )
+    )
+    const leat = yield* Scope.provide(
+      Leat.make({
+        source: "test",
+        drivers: [cluster("near"), cluster("far"), ofControl],
+        control: { cluster: { transport: "control" } },
+        drain: "1 minute"
+      }),
+      scope
+    )
+    const notes = yield* leat.stream(contract)
+    for (const group of handled.keys()) {
+      const concurrency = pick([1, 4])
+      yield* Scope.provide(
+        notes.handle(
+          group,
+          ({ key }, { id }) =>
+            Effect.suspend(() => {
+              if (id === undefined || gate.isDead) return Effect.void
+              const { incarnation, seq } = id
+              handled.get(group)?.push({ id: idText(id), lane: `${incarnation}/${key}`, seq })
+              const end = Effect.sync(() => void done.get(group)?.add(idText(id)))
+              return random() < 0.2 ? Effect.delay(end, between(1, 20)) : end
+            }),
+          { concurrency }
+        ),
+        scope
+      )
+    }
+    const told = new Set<string>()
+    const fiber = yield* Effect.forkDetach(publish(notes, told, leat))
+    const process: Process = { leat, notes, scope, gate, control, data, told, fiber, isOver: false }
+    processes.push(process)
+    return process
+  })
+
+  const publish = (notes: EventStream<Note>, told: Set<string>, leat: OpenLeat) =>
+    Effect.gen(function* () {
+      const pace = pick([30, 100, 400])
+      for (;;) {
+        const note = { key: `k${between(0, 9)}`, text: String(text++) }
+        if (chance(0.5)) {
+          notes.offer(note)
+          yield* Effect.sleep(between(1, pace))
+        } else {
+          const one = Effect.match(notes.publish(note, { level: "stored" }), {
+            onSuccess: ({ id }) => void told.add(idText(id)),
+            onFailure: () => undefined
+          })
+          yield* chance(0.5) ? Effect.forkDetach(one) : Effect.timeoutOption(one, pace)
+        }
+        if (chance(0.02) && !leat.ledger.snapshot().balanced) wrong.push("a ledger is not balanced")
+      }
+    })
+
+  const program = Effect.gen(function* () {
+    const transports: Readonly<Record<string, Transport>> = {
+      near: yield* memoryDriver(brokers.near).open("near", {}),
+      far: yield* memoryDriver(brokers.far).open("far", {})
+    }
+    const controlTransport = yield* memoryDriver(controlBroker).open("control", {})
+    const tool = yield* openControlStream({
+      transport: controlTransport,
+      topic: "leat-control",
+      author: "tool",
+      isTool: true
+    })
+    const transportAt = (cluster: string) => transports[cluster] as Transport
+    const transportOf = (cluster: string) => Effect.succeed(transportAt(cluster))
+    const write = (record: (control: ControlStream["control"]) => ControlRecord | undefined) =>
+      Effect.andThen(
+        tool.look,
+        Effect.suspend(() => {
+          const made = record(tool.control)
+          return made === undefined ? Effect.void : Effect.ignore(tool.write(made))
+        })
+      )
+    for (const { cluster, topic, partitions } of places) yield* transportAt(cluster).ensure({ topic, partitions })
+    let here = places[0] as Place
+    const apply = (to: Place) =>
+      Effect.suspend(() => {
+        here = to
+        const document = documentAt(to)
+        return write(({ version: base, streams }) => ({
+          kind: "table",
+          base,
+          document,
+          places: streams.has(stream) ? new Map([[stream, to]]) : new Map()
+        }))
+      })
+    const placement = (): Placement | undefined => tool.control.streams.get(stream)
+    yield* apply(here)
+    for (let index = between(1, 3); index > 0; index--) yield* open()
+    yield* Effect.sleep(between(100, 1000))
+    yield* write(({ version: base }) => ({ kind: "placed", stream, base, place: here, epoch: 1 }))
+    // As `npx leat move start` does: whoever lives has read that, and said which groups read it.
+    const beatsAt = new Map(Array.from(tool.control.members, ([member, { beats }]) => [member, beats]))
+    const haveRead = () =>
+      Array.from(beatsAt).every(([member, beats]) => (tool.control.members.get(member)?.beats ?? Infinity) >= beats + 2)
+    for (let waited = 0; waited < 60 && !haveRead(); waited++) yield* Effect.andThen(Effect.sleep(500), tool.look)
+    // A person, who knows whom he has killed; and a tool that coordinates.
+    const person = Effect.forever(
+      Effect.delay(
+        Effect.andThen(
+          tool.look,
+          Effect.suspend(() => {
+            const owing = (placement()?.epochs ?? []).flatMap(({ epoch, over, place }) =>
+              Array.from(over).flatMap(([member, upTo]) =>
+                upTo === undefined && killed.has(member) ? [{ epoch, member, place }] : []
+              )
+            )
+            return Effect.forEach(owing, ({ epoch, member, place }) =>
+              Effect.flatMap(transportAt(place.cluster).bounds(place.topic), (rows) =>
+                Effect.ignore(
+                  tool.write({ kind: "givenUp", stream, epoch, member, upTo: rows.map(({ end }) => Number(end)) })
+                )
+              )
+            )
+          })
+        ),
+        "5 seconds"
+      )
+    )
+    const helping = yield* Effect.forkDetach(person)
+    const coordinating = yield* Effect.forkDetach(coordinate({ control: tool, transportOf, isTool: true }))
+    const noting = Effect.sync(() => {
+      for (const { epoch, over, begin } of placement()?.epochs ?? []) {
+        if (begin !== undefined) begun.add(epoch)
+        for (const member of over.keys()) if (!killed.has(member)) passed.add(`${epoch} ${member}`)
+      }
+    })
+    const looking = yield* Effect.forkDetach(Effect.forever(Effect.delay(Effect.andThen(tool.look, noting), 100)))
+
+    const living = () => processes.filter(({ isOver }) => !isOver)
+    const kill = (one: Process) =>
+      Effect.gen(function* () {
+        one.isOver = true
+        kills++
+        killed.add(one.leat.incarnation)
+        yield* one.gate.close
+        yield* Fiber.interrupt(one.fiber)
+      })
+    const close = (one: Process) =>
+      Effect.gen(function* () {
+        one.isOver = true
+        const wasCut = one.control.isOn || one.data.isOn || Object.keys(faults.control).length > 0
+        yield* Fiber.interrupt(one.fiber)
+        yield* Scope.close(one.scope, Exit.void)
+        // Who could not say that it has gone is as one that was killed, to all others.
+        if (one.control.isOn || one.data.isOn || wasCut || Object.keys(faults.control).length > 0)
+          killed.add(one.leat.incarnation)
+      })
+    const closing: Array<Fiber.Fiber<void, unknown>> = []
+    const draw = (): FaultPlan =>
+      randomFaults(random, {
+        fail: 0.2,
+        delay: 0.2,
+        loseResponse: 0.1,
+        cut: 0.05,
+        lateWrite: 0.1,
+        fence: 0.2,
+        msMax: 300
+      })
+    const mishaps: ReadonlyArray<() => Effect.Effect<void, unknown, Scope.Scope>> = [
+      () => Effect.sync(() => void (faults[pick(["near", "far"] as const)] = draw())),
+      () =>
+        Effect.sync(
+          () =>
+            void (faults[pick(["near", "far"] as const)] = { send: () => ({ kind: "fail", reason: "Unavailable" }) })
+        ),
+      () => Effect.sync(() => void (faults.control = draw())),
+      () => Effect.sync(() => Object.assign(faults, { near: {}, far: {}, control: {} })),
+      () => Effect.suspend(() => (living().length > 1 ? kill(pick(living())) : Effect.void)),
+      () =>
+        Effect.suspend(() =>
+          living().length > 1
+            ? Effect.map(Effect.forkScoped(close(pick(living()))), (fiber) => void closing.push(fiber))
+            : Effect.void
+        ),
+      () => Effect.suspend(() => (living().length < 4 ? Effect.asVoid(open()) : Effect.void)),
+      // Beyond the lease, now and then.
+      () => stalled(pick(["control", "control", "data"] as const)),
+      () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
+      () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
+      () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here))))
+    ]
+    const stalled = (what: "control" | "data") =>
+      Effect.suspend(() => {
+        const found = living()
+        if (found.length === 0) return Effect.void
+        const stall = pick(found)[what]
+        stall.begin()
+        const over = Effect.delay(
+          Effect.sync(() => stall.end()),
+          pick([500, 5000, 45_000, 90_000])
+        )
+        const moved = chance(0.6) ? apply(pick(places.filter((one) => one !== here))) : Effect.void
+        return Effect.andThen(Effect.forkScoped(over), moved)
+      })
+    for (let index = between(4, 20); index > 0; index--) {
+      yield* Effect.sleep(between(50, pick([300, 3000, 20_000])))
+      yield* pick(mishaps)()
+    }
+
+    // All is well again: what moves comes to its end.
+    Object.assign(faults, { near: {}, far: {}, control: {} })
+    for (const { control, data } of processes) {
+      control.end()
+      data.end()
+    }
+    const isAtRest = (): boolean => {
+      const found = placement()
+      if (found === undefined) return true
+      const { newest, source } = endsOf(found)
+      return source === undefined && newest?.phase === "open" && !isSweeping(found)
+    }
+    let waited = 0
+    for (; waited < 600 && !isAtRest(); waited++) yield* Effect.sleep(500)
+    if (living().length === 0) yield* open()
+    const isRead = () => {
+      const all = living().flatMap(({ told }) => [...told])
+      return [...done.values()].every((ids) => all.every((id) => ids.has(id)))
+    }
+    const isRetired = () =>
+      placement()?.epochs.every(({ phase }, index, all) => phase === "retired" || index === all.length - 1) !== false
+    yield* Effect.forEach(living(), ({ fiber }) => Fiber.interrupt(fiber))
+    yield* Effect.forEach(living(), ({ leat }) => Effect.timeoutOption(leat.flush, "5 minutes"))
+    for (let waitedFor = 0; waitedFor < 600 && !(isRead() && isRetired()); waitedFor++) yield* Effect.sleep(500)
+    if (!isRead()) wrong.push("a group has not handled what living processes were told stored")
+    if (!isRetired()) wrong.push(`an epoch is not retired: ${describe(placement())}`)
+    if (!isAtRest()) wrong.push(`the move has not come to an end: ${describe(placement())}`)
+    yield* Effect.sleep("3 seconds")
+    yield* Effect.forEach(living(), close, { concurrency: "unbounded" })
+    yield* Effect.forEach(closing, Fiber.await)
+    yield* tool.look
+    yield* Effect.sleep("3 seconds")
+    for (const fiber of [helping, coordinating, looking]) yield* Fiber.interrupt(fiber)
+    yield* tool.look
+    const found = placement()
+    if (found === undefined) return { epochs: [], logical: [], late: 0 }
+    for (const { isOver, leat } of processes)
+      if (isOver && !killed.has(leat.incarnation) && found.writers.get(leat.incarnation) === "joined")
+        wrong.push(`${leat.incarnation} was closed and has not left`)
+    return yield* readAll(found, transportAt)
+  })
+
+  /** What stands in the ranges of the epochs, in their order; and how many records of them stand elsewhere. */
+  const readAll = (found: Placement, transportAt: (cluster: string) => Transport) =>
+    Effect.gen(function* () {
+      const logical: Array<{ readonly id: string; readonly seq: number; readonly lane: string }> = []
+      let late = 0
+      for (const { epoch, place, begin, end } of found.epochs) {
+        if (begin === undefined) continue
+        for (let partition = 0; partition < place.partitions; partition++) {
+          const batches = yield* Stream.runCollect(
+            transportAt(place.cluster).read(place.topic, partition, { fromPosition: 0n })
+          )
+          for (const { position, headers } of Array.from(batches).flatMap(({ records }) => records)) {
+            const meta = readMeta(headers, stream)
+            if (meta.id === undefined || meta.epoch !== epoch) continue
+            const isIn =
+              position >= BigInt(begin[partition] ?? 0) && (end === undefined || position < BigInt(end[partition] ?? 0))
+            if (!isIn) late++
+            else {
+              const { incarnation, bucket, seq } = meta.id
+              if (bucket % place.partitions !== partition)
+                wrong.push(`bucket ${bucket} stands in partition ${partition}`)
+              logical.push({ id: idText(meta.id), seq, lane: `${incarnation}/${bucket}` })
+            }
+          }
+        }
+      }
+      return { epochs: found.epochs, logical, late }
+    })
+
+  const logger = Logger.make(
+    ({ logLevel, message, date }) => void logs.push(`${date.toISOString()} ${logLevel} ${String(message)}`)
+  )
+  const { exit, timers } = simulate(seed, Effect.provide(program.pipe(Effect.scoped), Logger.layer([logger])), {
+    stepsMax: 50_000_000
+  })
+  const none = { told: 0, stored: 0, opened: 0, aborted: 0, kills, passedOver: 0, late: 0, logs }
+  if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }
+  if (timers > 0 && kills === 0) wrong.push(`${timers} timers are left`)
+  const { logical, late, epochs } = exit.value
+  const there = new Set(logical.map(({ id }) => id))
+  let told = 0
+  for (const one of processes) {
+    told += one.told.size
+    for (const [group, ids] of done) {
+      const unread = [...one.told].filter((id) => !ids.has(id))
+      if (unread.length > 0)
+        wrong.push(
+          `${unread.length} events were told stored, and group ${group} has handled none of them: ${unread.slice(0, 3).join()}`
+        )
+    }
+    const lost = [...one.told].filter((id) => !there.has(id))
+    if (lost.length > 0)
+      wrong.push(`${lost.length} events were told stored and are nowhere that is read: ${lost.slice(0, 3).join()}`)
+    if (!killed.has(one.leat.incarnation) && !one.leat.ledger.snapshot().balanced)
+      wrong.push("a ledger does not balance at the end")
+  }
+  const highest = new Map<string, number>()
+  const seen = new Set<string>()
+  for (const { id, seq, lane } of logical) {
+    if (seen.has(id)) continue
+    seen.add(id)
+    const before = highest.get(lane) ?? -1
+    if (seq < before) wrong.push(`${id} stands for the first time behind ${before}`)
+    highest.set(lane, Math.max(before, seq))
+  }
+  for (const [group, list] of handled) {
+    const first = new Set<string>()
+    const last = new Map<string, number>()
+    for (const { id, lane, seq } of list) {
+      if (first.has(id)) continue
+      first.add(id)
+      const before = last.get(lane) ?? -1
+      if (seq < before) wrong.push(`group ${group} handled ${id} for the first time behind ${before}`)
+      last.set(lane, Math.max(before, seq))
+    }
+  }
+  return {
+    ...none,
+    wrong: wrong.slice(0, 10),
+    told,
+    stored: logical.length,
+    opened: begun.size,
+    aborted: (epochs.at(-1)?.epoch ?? 1) - begun.size,
+    passedOver: passed.size,
+    late
+  }
+}
+
+function describe(placement: Placement | undefined): string {
+  return (
+    JSON.stringify(
+      placement?.epochs.map(({ epoch, phase, place, over, drained }) => [
+        epoch,
+        phase,
+        place.topic,
+        [...over.keys()].length,
+        [...drained.keys()].length
+      ])
+    ) + ` writers ${placement?.writers.size}`
+  )
+}

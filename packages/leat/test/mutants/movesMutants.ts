@@ -1,0 +1,271 @@
+import type { Mutant } from "./Mutant.ts"
+
+const ofCoordinators = { foundBy: "moves/Coordinator.test.ts" } as const
+
+const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
+
+const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
+
+/** Bugs in who brings moves on, found by stories on virtual time. */
+export const movesMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a move begins although a writer refuses the document",
+    file: "moves/awaited.ts",
+    find: `if (how !== "joined" || isSilent(member)) continue`,
+    replace: `if (how !== "joined" || member !== "") continue`,
+    ...ofCoordinators,
+    test: "stays planned while a writer that lives refuses"
+  },
+  {
+    name: "a writer that beats is passed over",
+    file: "moves/awaited.ts",
+    find: `const living = duty.missing.filter((member) => !isSilent(member))`,
+    replace: `const living = duty.missing.filter((member) => member === "")`,
+    ...ofCoordinators,
+    test: "waits for a writer that beats"
+  },
+  {
+    name: "a beat that is no news makes a process younger",
+    file: "moves/Heard.ts",
+    find: `if (this.#beats.get(member)?.beats !== beats) this.#beats`,
+    replace: `this.#beats`,
+    ...ofCoordinators,
+    test: "passes over a writer that does not beat"
+  },
+  {
+    name: "a target with other partitions is found out when all is held up",
+    file: "moves/perform.ts",
+    find: `newest === undefined ? Effect.void : endsOfTarget(`,
+    replace: `newest !== undefined ? Effect.void : endsOfTarget(`,
+    ...ofCoordinators,
+    test: "stays planned while the topic of the target has other partitions"
+  },
+  {
+    name: "the topic of a target forgets that the old one is compacted",
+    file: "moves/perform.ts",
+    find: `...(compacted ? { compacted } : {})`,
+    replace: `...(compacted ? {} : {})`,
+    ...ofCoordinators,
+    test: "makes the topic of the target"
+  },
+  {
+    name: "a group has handed over what it has not settled",
+    file: "moves/retire.ts",
+    find: `if (count === 0) yield*`,
+    replace: `if (count >= 0) yield*`,
+    ...ofCoordinators,
+    test: "is not retired before each group"
+  },
+  {
+    name: "an epoch is retired before it is asked who has settled it",
+    file: "moves/retire.ts",
+    find: `if (left.length === 0) return "all"`,
+    replace: `if (left.length >= 0) return "all"`,
+    ...ofCoordinators,
+    test: "is brought on by several coordinators"
+  },
+  {
+    name: "what is swept says the old epoch",
+    file: "moves/sweep.ts",
+    find: `inEpoch(headers, duty.to.epoch)`,
+    replace: `inEpoch(headers, duty.epoch)`,
+    ...ofCoordinators,
+    test: "passes over a writer that does not beat"
+  },
+  {
+    name: "what is swept goes to the partition that it had",
+    file: "moves/sweep.ts",
+    find: `partition: bucket % duty.to.place.partitions`,
+    replace: `partition: bucket % duty.place.partitions`,
+    ...ofCoordinators,
+    test: "passes over a writer that does not beat"
+  },
+  {
+    name: "the sweep sends the next record before it knows what became of the last",
+    file: "moves/sweep.ts",
+    find: `yield* leaving(append(partition, [plain], tellWaiting))`,
+    replace: `[yield* Effect.as(Effect.forkDetach(append(partition, [plain], tellWaiting)), undefined)]`,
+    ...ofCoordinators,
+    test: "move a stream without loss and in order"
+  },
+  {
+    name: "the sweep says how far it is before it has sent that",
+    file: "moves/sweep.ts",
+    find: `            yield* sent(task, means, forwarder.append, records)
+            swept = swept.map((one, index) => (index === partition ? next : one))
+            yield* noted(task, means, swept)`,
+    replace: `            swept = swept.map((one, index) => (index === partition ? next : one))
+            yield* noted(task, means, swept)
+            yield* sent(task, means, forwarder.append, records)`,
+    ...ofCoordinators,
+    test: "move a stream without loss and in order"
+  },
+  {
+    name: "a record that the target refuses is left behind by the sweep",
+    file: "moves/sweep.ts",
+    find: `if (refusal !== undefined)`,
+    replace: `if (refusal === null)`,
+    ...ofCoordinators,
+    test: "sweep nothing beyond a record"
+  },
+  {
+    name: "the sweep takes along what others wrote behind the end",
+    file: "moves/sweep.ts",
+    find: `if (member === undefined || !duty.members.includes(member)) return []`,
+    replace: `if (member === undefined) return []`,
+    ...ofCoordinators,
+    test: "sweep only what members"
+  },
+  {
+    name: "all processes coordinate at once",
+    file: "moves/Coordinator.ts",
+    find: `if (member < control.author && `,
+    replace: `if (member === "" && `,
+    ...ofCoordinators,
+    test: "ask a cluster for a group that is behind"
+  },
+  {
+    name: "nobody steps in for a coordinator that has died",
+    file: "moves/Coordinator.ts",
+    find: `isActing ? work.dueMs : Math.max(`,
+    replace: `isActing ? work.dueMs : 10 * Math.max(`,
+    ...ofCoordinators,
+    test: "take the place of one that has died"
+  },
+  {
+    name: "a driver that cannot be interrupted holds up a move for ever",
+    file: "moves/Places.ts",
+    find: `Effect.mapError(leaving(asking), `,
+    replace: `Effect.mapError(asking, `,
+    ...ofCoordinators,
+    test: "go on whatever a driver does"
+  },
+  {
+    name: "a document may leave out the cluster in which a stream still lies",
+    file: "control/places.ts",
+    find: `phase !== "retired" && !routes.clusters.has`,
+    replace: `phase === "sealing" && !routes.clusters.has`,
+    ...ofTools,
+    test: "moves them, or leaves them"
+  },
+  {
+    name: "a document that leaves a stream where it lies asks its cluster for partitions",
+    file: "control/places.ts",
+    find: `knownPlace(placement, leg) ?? (`,
+    replace: `(undefined as Place | undefined) ?? (`,
+    ...ofTools,
+    test: "keeps the partitions that a stream was placed with"
+  },
+  {
+    name: "a move is applied before all processes know that the stream is placed",
+    file: "moves/placing.ts",
+    find: `const beatsSince = 2`,
+    replace: `const beatsSince = 1`,
+    ...ofTools,
+    test: "places the stream, waits until all processes know"
+  },
+  {
+    name: "old records of others hold up a move",
+    file: "moves/foreignWriters.ts",
+    find: `if (nowMs - timeMs > ageMsMax) continue`,
+    replace: `if (nowMs - timeMs < 0) continue`,
+    ...ofTools,
+    test: "is refused while somebody else writes the old topic"
+  },
+  {
+    name: "a writer that lives is given up",
+    file: "moves/dead.ts",
+    find: `return heardMs < livingMs`,
+    replace: `return heardMs < 0`,
+    ...ofTools,
+    test: "does not give up a writer that was heard of just now"
+  },
+  {
+    name: "a writer is given up with nothing behind the end",
+    file: "moves/dead.ts",
+    find: `epoch.phase === "abandoned" ? [] : `,
+    replace: `epoch.phase !== "retired" ? [] : `,
+    ...ofTools,
+    test: "gives up who was passed over"
+  },
+  {
+    name: "a process that has not opened a stream holds up its moves",
+    file: "moves/Bystander.ts",
+    find: `return isAsked(standing) ? [`,
+    replace: `return isAsked(standing) && standing.does !== "drain" ? [`,
+    foundBy: "moves/started.test.ts",
+    test: "waits for no process of the fleet"
+  },
+  {
+    name: "a process says for its writers that they hold nothing",
+    file: "moves/Bystander.ts",
+    find: `if (this.#opened.has(stream)) return []`,
+    replace: ``,
+    foundBy: "moves/Bystander.test.ts",
+    test: "says nothing of a stream that it has opened"
+  },
+  {
+    name: "an epoch is retired although a group that nobody has named reads it",
+    file: "moves/retire.ts",
+    find: `means, others ?? [], "other group"`,
+    replace: `means, [], "other group"`,
+    ...ofOtherGroups,
+    test: "reads all that it has not read"
+  },
+  {
+    name: "an epoch is retired by itself where nobody can tell who reads it",
+    file: "moves/retire.ts",
+    find: `others === undefined && word === undefined`,
+    replace: `others === undefined && word === "unanswered"`,
+    ...ofOtherGroups,
+    test: "is retired by nobody but a person"
+  },
+  {
+    name: "a cluster that does not answer has no other groups",
+    file: "moves/retire.ts",
+    find: `word === "unanswered" ? Effect`,
+    replace: `word === "unanswered" || word === "untold" ? Effect`,
+    ...ofOtherGroups,
+    test: "only where a person says that it is gone"
+  },
+  {
+    name: "what a driver names that names no groups are groups",
+    file: "moves/Places.ts",
+    find: `Array.isArray(names) && names.every((name) => typeof name === "string")`,
+    replace: `names.length > 0`,
+    ...ofOtherGroups,
+    test: "is not thought away while the cluster gives no answer"
+  },
+  {
+    name: "the record of what is retired names the groups of the fleet alone",
+    file: "moves/retire.ts",
+    find: `[...placement.groups, ...(others ?? [])]`,
+    replace: `[...placement.groups]`,
+    ...ofOtherGroups,
+    test: "holds up the end of the old place"
+  },
+  {
+    name: "the status tells no other groups",
+    file: "moves/moveStatus.ts",
+    find: `const found = others.map(`,
+    replace: `const found = others.slice(0, 0).map(`,
+    ...ofOtherGroups,
+    test: "is told in the status"
+  },
+  {
+    name: "a group that nobody knows is given up",
+    file: "moves/dead.ts",
+    find: `known.isAll && !known.groups.has(group)`,
+    replace: `known.isAll && group === ""`,
+    ...ofOtherGroups,
+    test: "is told in the status"
+  },
+  {
+    name: "a group that a person has given up is waited for",
+    file: "moves/retire.ts",
+    find: `groups.filter((group) => !handedOver.has(group))`,
+    replace: `groups.filter((group) => what !== "group" || !handedOver.has(group))`,
+    ...ofOtherGroups,
+    test: "is told in the status"
+  }
+]

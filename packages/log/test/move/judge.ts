@@ -1,0 +1,210 @@
+/** Judges a stream that was moved: by raw reads of both logs, and by what publishers and handlers have printed. */
+import { logTransport } from "@leat/log"
+import { Effect, Stream } from "effect"
+import { readMeta } from "leat"
+import type { ReceivedRecord } from "leat/transport"
+import { join } from "node:path"
+import { noteContract } from "../support/Note.ts"
+import type { Handled } from "./Line.ts"
+import { linesOf, type Member, type Range } from "./MovedFleet.ts"
+
+/** An event as it stands in the range of an epoch. */
+export interface Standing {
+  readonly text: string
+  readonly epoch: number
+  /** Incarnation and bucket: order is kept within one. */
+  readonly lane: string
+  readonly seq: number
+}
+
+export interface Found {
+  /** In the order of epochs, and in each partition in its order. */
+  readonly standing: ReadonlyArray<Standing>
+  /** Records of an epoch that stand outside of its range: of writers that it passed over. */
+  readonly late: number
+}
+
+export const readRanges = (folder: string, ranges: ReadonlyArray<Range>): Effect.Effect<Found, Error> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const near = yield* logTransport({ directory: join(folder, "near") })
+      const far = yield* logTransport({ directory: join(folder, "far") })
+      const read = (cluster: string, topic: string, partition: number) =>
+        Effect.map(
+          Stream.runCollect((cluster === "near" ? near : far).read(topic, partition, { fromPosition: 0n })),
+          (batches) => batches.flatMap(({ records }): ReadonlyArray<ReceivedRecord> => Array.from(records))
+        )
+      const standing: Array<Standing> = []
+      let late = 0
+      for (const { epoch, place, begin, end } of ranges)
+        for (let partition = 0; partition < place.partitions; partition++)
+          for (const record of yield* read(place.cluster, place.topic, partition)) {
+            const found = standingOf(record, epoch)
+            if (found === undefined) continue
+            const at = Number(record.position)
+            if (at >= (begin[partition] ?? 0) && at < (end?.[partition] ?? Infinity)) standing.push(found)
+            else late++
+          }
+      return { standing, late }
+    })
+  )
+
+function standingOf({ headers, value }: ReceivedRecord, inEpoch: number): Standing | undefined {
+  const { id, epoch } = readMeta(headers, noteContract.stream)
+  if (id === undefined || value === null || epoch !== inEpoch) return undefined
+  const { text } = noteContract.decode(value)
+  return { text, epoch, lane: `${id.incarnation}/${id.bucket}`, seq: id.seq }
+}
+
+/** What was done to the fleet, for the bounds of what may come twice. */
+export interface Attempts {
+  readonly kills: number
+  readonly stops: number
+}
+
+/** Events that one kill or stop may have in hand: those of a handler, or of a send, that nobody has settled. */
+const inHandMax = 256
+
+export interface Verdict {
+  readonly published: number
+  readonly stored: number
+  readonly handled: number
+  readonly copies: number
+  readonly late: number
+  /** Handled again, in all groups together. */
+  readonly repeated: number
+  readonly violation: string | undefined
+}
+
+export function judged(
+  members: ReadonlyArray<Member>,
+  groups: ReadonlyArray<string>,
+  found: Found,
+  attempts: Attempts
+): Verdict {
+  const { standing, late } = found
+  const there = new Set(standing.map(({ text }) => text))
+  const owed = new Set(members.flatMap(owedOf))
+  const published = members.flatMap(publishedOf).length
+  const copies = standing.length - there.size
+  const lines = new Map(groups.map((group) => [group, handledBy(members, group)]))
+  const violations = [
+    members.map(endFault).find((fault) => fault !== undefined),
+    lost("nowhere that is read", owed, there),
+    inversion(standing),
+    ...Array.from(lines, ([group, handled]) => groupFault(group, handled, new Set([...owed, ...there])))
+  ]
+  let handledAll = 0
+  let repeated = 0
+  for (const handled of lines.values()) {
+    const texts = new Set(handled.map(([, text]) => text))
+    handledAll += texts.size
+    repeated += handled.length - texts.size
+  }
+  const copiesMax = inHandMax * (attempts.kills + attempts.stops)
+  if (copies > copiesMax) violations.push(`${copies} copies stand there, and ${copiesMax} can`)
+  const repeatedMax = groups.length * (copies + late + copiesMax)
+  if (repeated > repeatedMax) violations.push(`${repeated} were handled again, and ${repeatedMax} can have been`)
+  const violation = violations.find((one) => one !== undefined)
+  return { published, stored: standing.length, handled: handledAll, copies, late, repeated, violation }
+}
+
+/** Events that have to be there: those that their process was told are stored, and all that were admitted where it ended well. */
+export function owedOf(member: Member): ReadonlyArray<string> {
+  return linesOf(member).flatMap(([kind, text]) => {
+    const isOwed = kind === "stored" || (member.is === "ended" && (kind === "offered" || kind === "queued"))
+    return isOwed && text !== "" ? [text] : []
+  })
+}
+
+function publishedOf(member: Member): ReadonlyArray<string> {
+  return linesOf(member).flatMap(([kind, text]) =>
+    (kind === "stored" || kind === "offered" || kind === "queued") && text !== "" ? [text] : []
+  )
+}
+
+/** Of a process that was not killed. */
+function endFault(member: Member): string | undefined {
+  if (member.is === "killed") return undefined
+  const lines = linesOf(member)
+  const failed = lines.find(([kind]) => kind === "failed")
+  if (failed !== undefined) return `${member.name} could not publish: ${JSON.stringify(failed)}`
+  const last = lines.at(-1)
+  if (last?.[0] !== "end") return `${member.name} was not closed: ${member.child.errors}`
+  return last[1] ? undefined : `the ledger of ${member.name} does not balance`
+}
+
+function lost(where: string, owed: ReadonlySet<string>, there: ReadonlySet<string>): string | undefined {
+  const missing = [...owed].filter((text) => !there.has(text))
+  return missing.length === 0
+    ? undefined
+    : `${missing.length} of ${owed.size} events are ${where}: ${missing.slice(0, 3).join(", ")}`
+}
+
+function inversion(standing: ReadonlyArray<Standing>): string | undefined {
+  const highest = new Map<string, Standing>()
+  const seen = new Set<string>()
+  for (const one of standing) {
+    if (seen.has(one.text)) continue
+    seen.add(one.text)
+    const before = highest.get(one.lane)
+    if (before !== undefined && one.seq < before.seq)
+      return `event ${one.text} (${one.seq}, epoch ${one.epoch}) stands for the first time behind ${before.text} (${before.seq}, epoch ${before.epoch})`
+    highest.set(one.lane, one)
+  }
+  return undefined
+}
+
+function groupFault(group: string, handled: ReadonlyArray<Handled>, owed: ReadonlySet<string>): string | undefined {
+  const missing = lost(`handled by nobody of group ${group}`, owed, new Set(handled.map(([, text]) => text)))
+  if (missing !== undefined) return missing
+  const highest = new Map<string, Handled>()
+  const seen = new Set<string>()
+  for (const line of handled) {
+    const [, text, key, seq] = line
+    if (seen.has(text)) continue
+    seen.add(text)
+    const lane = `${text.split(" ")[0]} ${key}`
+    const before = highest.get(lane)
+    if (before !== undefined && seq < before[3])
+      return `group ${group} handled event ${text} of ${key} for the first time behind ${before[1]}`
+    highest.set(lane, line)
+  }
+  return undefined
+}
+
+/** In order of time. */
+export function handledBy(members: ReadonlyArray<Member>, group: string): ReadonlyArray<Handled> {
+  return members
+    .filter((member) => member.group === group)
+    .flatMap((member) => linesOf(member).flatMap((line) => (line[0] === "handled" ? [line] : [])))
+    .toSorted((one, other) => one[4] - other[4])
+}
+
+/** By epoch and group: from the last event of the epoch before it that was handled to the first one of it, in milliseconds. */
+export function pausesOf(
+  members: ReadonlyArray<Member>,
+  groups: ReadonlyArray<string>,
+  { standing }: Found
+): ReadonlyArray<{ readonly epoch: number; readonly group: string; readonly ms: number }> {
+  const epochs = new Map<string, number>()
+  for (const { text, epoch } of standing) if (!epochs.has(text)) epochs.set(text, epoch)
+  return groups.flatMap((group) => {
+    const times = new Map<number, { readonly firstMs: number; lastMs: number }>()
+    const seen = new Set<string>()
+    for (const [, text, , , atMs] of handledBy(members, group)) {
+      const epoch = epochs.get(text)
+      if (epoch === undefined || seen.has(text)) continue
+      seen.add(text)
+      const known = times.get(epoch)
+      if (known === undefined) times.set(epoch, { firstMs: atMs, lastMs: atMs })
+      else known.lastMs = atMs
+    }
+    const all = Array.from(times).toSorted(([one], [other]) => one - other)
+    return all.slice(1).map(([epoch, { firstMs }], index) => ({
+      epoch,
+      group,
+      ms: Math.max(0, firstMs - (all[index]?.[1].lastMs ?? firstMs))
+    }))
+  })
+}

@@ -1,0 +1,74 @@
+// A process of a fleet whose stream is moved. It publishes, or reads as a member of a group, until it is told to end by SIGTERM, and prints a line of JSON
+// for each thing that the proof has to know (`Line`).
+//   member.ts <directory of the control log> <name> <seed> [group]
+import { log } from "@leat/log"
+import { type EventStream, Leat, type OpenLeat } from "leat"
+import { Effect, Exit, Scope } from "effect"
+import { seededRandom } from "leat/testing"
+import { setTimeout as sleep } from "node:timers/promises"
+import { type Note, noteContract } from "../support/Note.ts"
+import { keys, lease } from "./fleetOptions.ts"
+import type { Line } from "./Line.ts"
+
+const [directory = "", name = "", seed = "1", group] = process.argv.slice(2)
+const random = seededRandom(Number(seed))
+/** The same in all processes of a machine. */
+const nowMs = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
+const ending = new AbortController()
+process.once("SIGTERM", () => ending.abort())
+// Nobody ends it when the proof is killed.
+const { ppid } = process
+setInterval(() => void (process.ppid === ppid || process.exit(1)), 1000).unref()
+
+/** Written when it returns: a pipe is written to synchronously. */
+function say(line: Line): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
+
+const scope = Effect.runSync(Scope.make())
+const control = { cluster: { transport: "@leat/log", directory }, lease }
+const leat = await Effect.runPromise(
+  Scope.provide(Leat.make({ source: "move", drivers: [log], control, drain: "2 minutes" }), scope)
+)
+const notes = await Effect.runPromise(leat.stream(noteContract))
+say(["open", leat.incarnation])
+if (group !== undefined) await Effect.runPromise(Scope.provide(reading(notes, group), scope))
+if (group === undefined) await publish(leat, notes)
+else while (!ending.signal.aborted) await sleep(20)
+await Effect.runPromise(Scope.close(scope, Exit.void))
+say(["end", leat.ledger.snapshot().balanced])
+process.exit()
+
+/** Events come in the order of their keys, so a line is written when the handler of its event ends, and before that of the next one begins. */
+function reading(stream: EventStream<Note>, ofGroup: string) {
+  const handler = ({ key, text }: Note, { id }: { readonly id: { readonly seq: number } | undefined }) =>
+    Effect.map(random() < 0.05 ? Effect.sleep(2) : Effect.void, () =>
+      say(["handled", text, key, id?.seq ?? -1, nowMs()])
+    )
+  return stream.handle(ofGroup, handler, { concurrency: 4 })
+}
+
+/** Offers, and publishes at both levels; a text is the name of the process and a number that is never used again. */
+async function publish({ flush }: OpenLeat, stream: EventStream<Note>): Promise<void> {
+  for (let number = 0; !ending.signal.aborted; number++) {
+    const text = `${name} ${number}`
+    const note = { key: `k${Math.floor(random() * keys)}`, text }
+    const share = random()
+    const beginMs = nowMs()
+    if (share < 0.4) {
+      const { admitted } = stream.offer(note)
+      say(["offered", admitted ? text : "", nowMs() - beginMs])
+    } else if (share < 0.7) {
+      const isQueued = await Effect.runPromise(Effect.isSuccess(stream.publish(note, { level: "queued" })))
+      if (isQueued) say(["queued", text, nowMs() - beginMs])
+    } else {
+      const stored = Effect.match(stream.publish(note, { level: "stored" }), {
+        onSuccess: () => say(["stored", text, nowMs() - beginMs]),
+        onFailure: ({ message }) => say(["failed", text, message])
+      })
+      Effect.runFork(stored)
+    }
+    await sleep(2 + random() * 16)
+  }
+  await Effect.runPromise(flush)
+}
