@@ -93,9 +93,16 @@ export const stored = (transport: Transport, topic: string, stream: string) =>
     (all) =>
       all.flatMap((batches, partition) =>
         Array.from(batches).flatMap(({ records }) =>
-          records.map(({ headers }) => {
+          records.map(({ headers, position }) => {
             const { id, epoch } = readMeta(headers, stream)
-            return { partition, bucket: id?.bucket, seq: id?.seq, incarnation: id?.incarnation, epoch }
+            return {
+              partition,
+              position: Number(position),
+              bucket: id?.bucket,
+              seq: id?.seq,
+              incarnation: id?.incarnation,
+              epoch
+            }
           })
         )
       )

@@ -13,6 +13,7 @@ import { lossMutants } from "./lossMutants.ts"
 import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
 import { movesMutants } from "./movesMutants.ts"
+import { placedWriterMutants } from "./placedWriterMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
 import { letterWorldMutants } from "./letterWorldMutants.ts"
@@ -51,6 +52,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
   ...controlMutants,
   ...movesMutants,
+  ...placedWriterMutants,
   ...publishMutants,
   ...pumpMutants,
   ...laneMutants,
