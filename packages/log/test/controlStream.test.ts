@@ -49,7 +49,8 @@ describe("a control stream on the log", () => {
           expect(Number(bounds?.start)).toBeGreaterThan(10)
           const three = yield* opened(transport, "three")
           expect(three.control).toMatchObject({ version: 2, document: "second" })
-          expect(three.control.streams.get("X")?.writers.get("one")).toBe("joined")
+          // It was closed, and has left what it wrote.
+          expect(three.control.streams.get("X")?.writers.get("one")).toBe("left")
           expect((yield* three.write(table(2, "third"))).counts).toBe(true)
         })
       )
