@@ -82,7 +82,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     find: `if (!known.has(name))`,
     replace: `if (!known.has(name) && name === "")`,
     foundBy: "publish/oddEvents.test.ts",
-    test: "is rejected, and nothing is thrown: 27"
+    test: "is rejected, and nothing is thrown: 31"
   },
   {
     name: "an event that waits keeps views of the next one's value",

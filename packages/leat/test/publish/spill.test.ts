@@ -345,7 +345,11 @@ describe("a leg that spills", () => {
         const place = placeOf()
         const disk = new PowerLossBroker({ partitions: 1, retentionBytes: 4096 })
         const { leat, notes } = yield* open({ ...place, disk, faults: away, diskFaults: {} })
-        for (const text of numbers(50)) notes.offer(note("k", text.padEnd(1000, ".")))
+        // In several batches: of one alone a cluster would keep all.
+        for (const text of numbers(50)) {
+          notes.offer(note("k", text.padEnd(1000, ".")))
+          yield* Effect.sleep("10 millis")
+        }
         yield* until("all is in the spill", () => legRow(leat)?.spilled === 50)
         const log = disk.disk.topic("local.notes.1.spill").partitions[0]
         expect([log?.start, log?.end]).toEqual([0n, 50n])
