@@ -329,7 +329,6 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     find: `    Effect.exit,
     Effect.map((exit) => {`,
     replace: `    Effect.map(Exit.succeed),
-    Effect.catchTag("TransportError", (error) => Effect.succeed(Exit.fail(error))),
     Effect.catchTag("TimeoutError", (error) => Effect.succeed(Exit.fail(error))),
     Effect.map((exit: Exit.Exit<unknown, unknown>) => {`,
     foundBy: "consume/replays.test.ts",
