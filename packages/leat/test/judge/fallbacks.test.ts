@@ -147,8 +147,26 @@ const cases: ReadonlyArray<readonly [says: string, kinds: ReadonlyArray<VerdictK
       hand.copy(1, 0, 0)
       hand.copy(1, 0, 1)
     }
-  ]
+  ],
+  [
+    "stored by the fallback, whose process crashed before it heard so, sent on by another one that had no answer once, and there twice",
+    [],
+    (hand) => crashedUnheard(hand, 2)
+  ],
+  ["the same, and there three times", ["doubled"], (hand) => crashedUnheard(hand, 3)]
 ]
+
+/** Event 1 falls back, its process crashes before it is told so, and another one sends it on, once without an answer. */
+function crashedUnheard(hand: Hand, copies: number): void {
+  hand.chronicle.processes.push({ leat: 0, disk: undefined, isShared: false, isCrashed: true, openedAt: 0 })
+  hand.chronicle.fallbacks.set(sink, { sink, back: "redrive", given: 1 })
+  const call = hand.begin(1)
+  hand.leg(0, "queued", "inFlight")
+  hand.chronicle.end(call, "gone")
+  hand.chronicle.storedInFallback.add(`${sink} ${idOf(0)}`)
+  hand.chronicle.doubt(`${sink} ${idOf(0)}`)
+  for (let copy = 0; copy < copies; copy++) hand.copy(1, 0, copy)
+}
 
 describe("the judge of what fell back", () => {
   it.for(cases)("finds, where it is %s: %s", ([, kinds, tell]) => {

@@ -358,6 +358,8 @@ export class Chronicle {
   readonly fallen: Array<Copy> = []
   /** By the sink that they stand in for. */
   readonly fallbacks = new Map<string, FallbackFact>()
+  /** What fallbacks said that they have stored, whether or not a process lived to hear it, by the sink that they stand in for and id. */
+  readonly storedInFallback = new Set<string>()
   /** What raw reads found in topics of dead letters. */
   readonly letters: Array<LetterFact> = []
   /** What raw reads found in topics of replays. */

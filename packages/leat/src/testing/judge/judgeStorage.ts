@@ -159,7 +159,7 @@ function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
 export function mayHaveGone(chronicle: Chronicle, leg: LegFact): boolean {
   const { doubts } = chronicle
   const isInDoubt = doubts.has(`${leg.sink}.spill ${leg.id}`) || doubts.has(`${leg.sink}.fallback ${leg.id}`)
-  return leg.timesSpilled > 0 || leg.fellBackAt !== undefined || isInDoubt || chronicle.ownersOf(leg) > 1
+  return leg.timesSpilled > 0 || hasFallen(chronicle, leg) || isInDoubt || chronicle.ownersOf(leg) > 1
 }
 
 /**
@@ -179,7 +179,7 @@ export function timesSentMax(chronicle: Chronicle, leg: LegFact): number {
  */
 export function mayEndTwice(chronicle: Chronicle, leg: LegFact): boolean {
   if (chronicle.doubts.has(`${leg.sink}.fallback ${leg.id}`)) return true
-  if (leg.fellBackAt !== undefined)
+  if (hasFallen(chronicle, leg))
     return (chronicle.fallbacks.get(leg.sink)?.given ?? 0) > 1 && endsOtherwise(chronicle, leg)
   if (chronicle.doubts.has(`${leg.sink}.spill ${leg.id}`)) return true
   const hasEnded = leg.place === "deadLettered" || leg.place === "dropped"
@@ -194,12 +194,17 @@ function endsOtherwise({ legBooks, undelivered }: Chronicle, { sink, id }: LegFa
   )
 }
 
+/** Whether a fallback has stored it. A process that crashed before it heard so does not count it, and others send it on. */
+function hasFallen({ storedInFallback }: Chronicle, { sink, id, fellBackAt }: LegFact): boolean {
+  return fellBackAt !== undefined || storedInFallback.has(`${sink} ${id}`)
+}
+
 /** How often it may be stored: what was heard to be stored is not sent again, so each other copy is one whose answer said nothing. */
 function attemptsMax(chronicle: Chronicle, leg: LegFact): number {
   if (!mayHaveGone(chronicle, leg))
     return Math.min(leg.attempts, 1 + (chronicle.doubts.get(`${leg.sink} ${leg.id}`) ?? 0))
   // Of the attempts that were not answered by the spill, or the fallback, each copy is one whose answer was lost.
-  if (leg.timesSpilled > 0 || leg.fellBackAt !== undefined) return timesSentMax(chronicle, leg)
+  if (leg.timesSpilled > 0 || hasFallen(chronicle, leg)) return timesSentMax(chronicle, leg)
   return leg.attempts + timesSentMax(chronicle, leg) - 1
 }
 

@@ -1,7 +1,8 @@
-/** Looks at fallbacks: what had no answer there, and how often a lane was given to a process that sends on. */
+/** Looks at fallbacks: what is stored there, what had no answer, and how often a lane was given to a process that sends on. */
 import { Stream } from "effect"
 import { fallbackGroup } from "../../publish/fallback/openFallback.ts"
 import { formatEventId } from "../../record/EventId.ts"
+import type { Header } from "../../record/Headers.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { Driver } from "../../transport/index.ts"
 import type { Chronicle } from "../judge/Chronicle.ts"
@@ -16,15 +17,23 @@ export function watchFallbacks(driver: Driver, chronicle: Chronicle, cluster: nu
   const watched = withWriters(driver, (writer, topic, nowMs) => {
     const found = find(topic)
     if (found === undefined) return writer
+    const sink = sinkOf(found.leg)
+    const idIn = (headers: ReadonlyArray<Header>) => {
+      const { id } = readMeta(headers, found.stream)
+      return id === undefined ? "no id" : formatEventId(id)
+    }
     return {
       ...writer,
       send: (partition, batch, from, to, timeoutMs, answer) => {
         const sentAtMs = nowMs()
         writer.send(partition, batch, from, to, timeoutMs, (runs) => {
-          for (const headers of unheard(batch, runs, nowMs() - sentAtMs >= timeoutMs)) {
-            const { id } = readMeta(headers, found.stream)
-            chronicle.doubt(`${sinkOf(found.leg)}.fallback ${id === undefined ? "no id" : formatEventId(id)}`)
-          }
+          const isLate = nowMs() - sentAtMs >= timeoutMs
+          for (const headers of unheard(batch, runs, isLate)) chronicle.doubt(`${sink}.fallback ${idIn(headers)}`)
+          // Before it is answered: a process that crashes does not hear it, and the record may be sent on and trimmed before the story ends.
+          for (const run of runs)
+            if (run.fate === "stored")
+              for (let index = run.from; index < run.to; index++)
+                chronicle.storedInFallback.add(`${sink} ${idIn(batch.headers(index))}`)
           answer(runs)
         })
       }
