@@ -4,7 +4,7 @@
  */
 import { goneKept, retiredKept } from "./bounds.ts"
 import type { AbandonedRecord, ControlRecord, DrainedRecord, Place, Positions, SealedRecord } from "./ControlRecord.ts"
-import { type Epoch, endsOf, isSamePlace, isSameTopic, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
+import { type Epoch, endsOf, isSameTopic, isSweeping, type Placement, plannedEpoch } from "./Placement.ts"
 
 type RecordOf<Kind extends ControlRecord["kind"]> = Extract<ControlRecord, { readonly kind: Kind }>
 
@@ -23,19 +23,20 @@ export function placed(place: Place, members: Iterable<string>, epoch = 1): Plac
 /**
  * A document says where the stream is to lie. Before `sealed` it may go back: that aborts the move, and another target starts it anew.
  * Between `sealed` and `opened` nothing was sent to the target, so another may take its place; also the old place, as a new epoch. Not the place of
- * an abandoned epoch of which nobody knows where it ends.
+ * an abandoned epoch of which nobody knows where it ends. A topic that was given more partitions is still where the stream lies: its place is the
+ * partitions that it had.
  */
 export function directed(placement: Placement, place: Place): Placement | undefined {
   const { newest, source } = endsOf(placement)
   if (placement.epochs.some((one) => isEndless(one) && isSameTopic(one.place, place))) return undefined
-  if (newest !== undefined && isSamePlace(newest.place, place)) return placement
+  if (newest !== undefined && isSameTopic(newest.place, place)) return placement
   const target = plannedEpoch(placement.lastEpoch + 1, place)
   const next = { ...placement, step: placement.step + 1, lastEpoch: target.epoch }
   if (source === undefined) return { ...next, epochs: [...placement.epochs, target] }
   if (isOver(source)) return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }
   const back: Epoch = { ...source, phase: "open", drained: new Map() }
   const before = [...placement.epochs.slice(0, -2), back]
-  if (isSamePlace(source.place, place)) return { ...placement, step: next.step, epochs: before }
+  if (isSameTopic(source.place, place)) return { ...placement, step: next.step, epochs: before }
   return { ...next, epochs: [...before, target] }
 }
 

@@ -8,7 +8,6 @@ import type { Placement } from "../control/Placement.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
 import type { OpenError } from "../publish/Sinks.ts"
 import type { Leg, Route } from "../routes/Routes.ts"
-import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
@@ -206,15 +205,7 @@ export class Moves {
     const leg = this.#open.get(stream)?.()
     if (placement === undefined || leg === undefined || this.#moving.has(stream)) return
     const moving = this.#begin(stream, (home) => new PlacedWriter(home, epochAt(placement, leg), leg))
-    if (moving.writer.isPlaced) return this.#run(moving)
-    // It writes nothing where the fleet has the stream.
-    this.#bystander.closed(stream)
-    const { topic, cluster } = leg
-    this.#home.fork(
-      Telemetry.warn(
-        `stream ${stream} is placed by its fleet, and not at ${cluster}/${topic}, where this process has it open: it stays there, and is not moved`
-      )
-    )
+    this.#run(moving)
   }
 
   #begin(stream: string, make: (home: WriterHome) => PlacedWriter): Moving {
@@ -231,7 +222,8 @@ export class Moves {
       outletOf: (leg) => outletOf(stream, leg),
       transportOf,
       isClosing,
-      wake
+      wake,
+      fork: (effect) => void this.#home.fork(effect)
     })
     const moving: Moving = { writer, wake, fiber: undefined }
     this.#moving.set(stream, moving)

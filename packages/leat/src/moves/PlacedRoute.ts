@@ -26,7 +26,8 @@ export function legOf({ epoch, place }: Epoch, route: Route, known: LegsByPlace)
     sink,
     destination: like.sink === sink ? like.destination : sink,
     required: true,
-    epoch
+    epoch,
+    partitions: place.partitions
   }
 }
 

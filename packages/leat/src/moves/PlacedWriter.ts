@@ -16,6 +16,7 @@ import type { Leg, Route } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import type { Wake } from "../Wake.ts"
+import { Straggler } from "./Straggler.ts"
 import { legOf, placeKey, placesRead, routeAt } from "./PlacedRoute.ts"
 
 /** How long old lanes may take to be empty before what they hold moves over, in milliseconds. */
@@ -43,6 +44,8 @@ export interface WriterHome {
   readonly outletOf: (leg: Leg) => Outlet | undefined
   readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
   readonly wake: Wake
+  /** What nobody waits for. */
+  readonly fork: (effect: Effect.Effect<void>) => void
 }
 
 /** A leg that was written to before, and may still hold some of it. */
@@ -64,14 +67,21 @@ export class PlacedWriter {
   #olds: ReadonlyArray<Old> = []
   /** Where the stream was read when its legs were taken over last. */
   #places = ""
+  /** Where it is open although the fleet has the stream elsewhere, until it has gone there. */
+  #straggler: Straggler | undefined
   /** Epochs that were abandoned: what has no answer there is taken along, and nothing is asked. */
   readonly #lost = new Set<number>()
 
-  /** `written`: what is written now; `open`: its leg, where that is open. */
+  /** `written`: what is written now; undefined: nothing that the fleet has, it is open elsewhere. `open`: its leg, where that is open. */
   constructor(home: WriterHome, written: Epoch | undefined, open?: Leg) {
     this.#home = home
     this.#written = written
-    if (open !== undefined) this.#known.set(open.sink, open)
+    if (open === undefined) return
+    this.#known.set(open.sink, open)
+    if (written !== undefined) return
+    this.#straggler = new Straggler(home, open)
+    this.#written = this.#straggler.epoch
+    this.#outlet = home.outletOf(open)
   }
 
   /** Of a stream that is not open yet: it opens what a writer writes that has just joined. */
@@ -91,6 +101,15 @@ export class PlacedWriter {
     if (this.#written !== undefined && route !== undefined)
       this.#outlet ??= this.#home.outletOf(this.#leg(this.#written, route))
     this.#gate(standing?.does !== "send" || standing.epoch !== this.#written?.epoch)
+    this.#tellMore()
+  }
+
+  /** What was added to a topic since the stream was placed there is written by nobody of the fleet: its keys would be in two partitions. */
+  #tellMore(): void {
+    const { sink, partitions = 0 } = this.#outlet ?? {}
+    if (sink === undefined || sink.partitions <= partitions) return
+    const text = `stream ${this.#home.stream} lies in the first ${partitions} of the ${sink.partitions} partitions of ${sink.leg.sink}, which had so many when it was placed there: it is written to those, and what others write to the rest is read by nobody; a move to another topic spreads it again`
+    this.#home.fork(Telemetry.warn(text))
   }
 
   /** Whether a document may say that the stream is to lie elsewhere. */
@@ -113,7 +132,7 @@ export class PlacedWriter {
   }
 
   #leg(epoch: Epoch, route: Route): Leg {
-    return legOf(epoch, route, this.#known)
+    return epoch === this.#straggler?.epoch ? this.#straggler.leg : legOf(epoch, route, this.#known)
   }
 
   /** Until it is interrupted. */
@@ -164,6 +183,7 @@ export class PlacedWriter {
         return this.#send(placement, standing.epoch)
       case "drain":
         return Effect.gen({ self: this }, function* () {
+          yield* this.#catchUp(placement, standing.epoch)
           const target = placement.epochs.at(-1)
           if (target !== undefined) yield* this.#goTo(target, true)
           yield* this.#empty
@@ -214,10 +234,11 @@ export class PlacedWriter {
   }
 
   /** Sends to an epoch: first what older legs still hold, then what was gated, then what is offered. */
-  #send({ epochs }: Placement, number: number): Effect.Effect<void> {
-    const epoch = epochs.find((one) => one.epoch === number)
+  #send(placement: Placement, number: number): Effect.Effect<void> {
+    const epoch = placement.epochs.find((one) => one.epoch === number)
     if (epoch === undefined) return Effect.void
     return Effect.gen({ self: this }, function* () {
+      yield* this.#catchUp(placement, number)
       if (this.#written?.epoch !== number) {
         this.#gate(true)
         yield* this.#quietOf(this.#now)
@@ -233,6 +254,20 @@ export class PlacedWriter {
       }
       this.#olds = []
       this.#gate(false)
+    })
+  }
+
+  /** What it has sent where the fleet does not read any more goes on to the epoch that it may write now, in front of all else. */
+  #catchUp(placement: Placement, number: number): Effect.Effect<void> {
+    const to = placement.epochs.find(({ epoch }) => epoch === number)
+    const straggler = this.#straggler
+    if (straggler === undefined || to === undefined) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      this.#gate(true)
+      yield* this.#quietOf(this.#now)
+      const carried = yield* this.#untilDone(straggler.carry(placement, to), `waits: ${placeKey(straggler.leg)}`)
+      yield* this.#tell(straggler.sentence(placement, to, carried))
+      this.#straggler = undefined
     })
   }
 
@@ -284,6 +319,7 @@ export class PlacedWriter {
     this.#written = epoch
     this.#outlet = to
     this.#isGated = true
+    this.#tellMore()
   }
 
   /** Old lanes send what they hold, for a time; what is left by then goes to the target, in front of what was offered since. */
@@ -347,11 +383,11 @@ export class PlacedWriter {
   }
 
   /** The ends of a place, asked until there is an answer. */
-  #endsOf({ cluster, topic }: Place): Effect.Effect<Positions> {
+  #endsOf({ cluster, topic, partitions }: Place): Effect.Effect<Positions> {
     const asked = Effect.scoped(
       Effect.flatMap(this.#home.transportOf(cluster), (transport) => Effect.timeout(transport.bounds(topic), answerMs))
     )
-    const ends = Effect.map(asked, (rows) => rows.map(({ end }) => Number(end)))
+    const ends = Effect.map(asked, (rows) => rows.slice(0, partitions).map(({ end }) => Number(end)))
     return this.#untilDone(ends, `waits: ${cluster}/${topic} does not say where it ends`)
   }
 

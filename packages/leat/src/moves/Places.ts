@@ -97,12 +97,12 @@ export const boundsIn = (
     }
   )
 
-/** Undefined: they are not those of a topic with so many partitions. */
+/** Undefined: they are not those of a topic with so many partitions. What was added since the stream was placed there is left out. */
 function boundsOf(
   rows: ReadonlyArray<PartitionBounds>,
   partitions: number
 ): ReadonlyArray<BoundsOfPartition> | undefined {
-  if (!Array.isArray(rows) || rows.length !== partitions) return undefined
+  if (!Array.isArray(rows) || rows.length < partitions) return undefined
   const found = new Map<number, BoundsOfPartition>()
   for (const row of rows as ReadonlyArray<Partial<PartitionBounds> | undefined>) {
     const { partition = -1, start, end, settled } = row ?? {}

@@ -17,11 +17,25 @@ import { Trouble } from "./Trouble.ts"
 
 type Sweep = Task<DutyCalled<"sweep">>
 
+type Carried = Pick<Sweep, "stream" | "placement" | "duty">
+
 /** Records after which it is noted how far they are: so many are sent again where a coordinator dies. */
 const notedEvery = 256
 
 /** Sweeps what there is now. Gives who has to say up to where it wrote: there may be more until then. */
 export function sweep(task: Sweep, means: Means): Effect.Effect<string, Trouble> {
+  return Effect.as(
+    carry(task, means, (upTo) => noted(task, means, upTo)),
+    standing(task)
+  )
+}
+
+/** Sends on what there is now, and gives how many records that were; `note` is told how far it is, partition by partition. */
+export function carry(
+  task: Carried,
+  means: Pick<Means, "places" | "onWaiting">,
+  note: (upTo: Positions) => Effect.Effect<void, Trouble>
+): Effect.Effect<number, Trouble> {
   const { duty } = task
   const { place, to } = duty
   return means.places.using(place.cluster, (source) =>
@@ -33,20 +47,22 @@ export function sweep(task: Sweep, means: Means): Effect.Effect<string, Trouble>
           Scope.provide(openForwarder(target, to.place.topic, to.place.partitions), scope),
           `${placeText(to.place)} cannot be written`
         )
-        if (forwarder.partitions !== to.place.partitions)
+        if (forwarder.partitions < to.place.partitions)
           return yield* new Trouble({
             why: `${placeText(to.place)} has ${forwarder.partitions} partitions, and the control stream has it with ${to.place.partitions}`
           })
         let swept = duty.from
+        let carried = 0
         for (const [partition, { end }] of rows.entries())
           while ((swept[partition] ?? end) < end) {
             const at = swept[partition] ?? end
             const { records, next } = yield* stretch(source, task, partition, at, end)
             yield* sent(task, means, forwarder.append, records)
+            carried += records.length
             swept = swept.map((one, index) => (index === partition ? next : one))
-            yield* noted(task, means, swept)
+            yield* note(swept)
           }
-        return standing(task)
+        return carried
       })
     )
   )
@@ -66,7 +82,7 @@ interface Found {
 /** The next records that are to be swept, and the position behind them. */
 const stretch = Effect.fnUntraced(function* (
   source: Transport,
-  task: Sweep,
+  task: Carried,
   partition: number,
   from: number,
   to: number
@@ -93,7 +109,7 @@ const stretch = Effect.fnUntraced(function* (
 })
 
 /** A record of a member that was passed over, and the partition that it goes to. */
-function foundOf({ stream, placement, duty }: Sweep, record: ReceivedRecord): ReadonlyArray<Found> {
+function foundOf({ stream, placement, duty }: Carried, record: ReceivedRecord): ReadonlyArray<Found> {
   const { id, epoch, isMarker, isOtherStream, dropped } = readMeta(record.headers, stream)
   if (isOtherStream === true) return []
   const member = isMarker ? markerOwner(record.headers[0]?.[1])?.incarnation : id?.incarnation
@@ -109,8 +125,8 @@ type Append = Effect.Success<ReturnType<typeof openForwarder>>["append"]
 
 /** In order. One that is refused for good holds up those behind it: nothing of them may be lost. */
 const sent = Effect.fnUntraced(function* (
-  { duty }: Sweep,
-  { onWaiting }: Means,
+  { duty }: Carried,
+  { onWaiting }: Pick<Means, "onWaiting">,
   append: Append,
   records: ReadonlyArray<Found>
 ): Effect.fn.Return<void, Trouble> {

@@ -19,6 +19,8 @@ export interface Outlet {
   readonly wire: WireWriter
   readonly account: WriteAccount
   readonly isRequired: boolean
+  /** Its events go to so many partitions of the sink, from 0 on. */
+  readonly partitions: number
 }
 
 /** Where a stream goes, and at what a publish completes when it does not say so itself. */
@@ -30,6 +32,11 @@ export interface Destinations {
   readonly level: Level
   /** Why no publish can complete at the level `durable`, in one sentence; undefined where it can. */
   readonly notDurable: string | undefined
+}
+
+/** How many partitions of a sink, or of the topic that it is to be, the events of a leg go to. */
+export function writtenOf({ partitions }: Pick<Leg, "partitions">, there: { readonly partitions: number }): number {
+  return partitions === undefined ? there.partitions : Math.min(partitions, there.partitions)
 }
 
 /** The legs of the streams of a leat: outlets where their sinks are open, else counts of what they miss. */
@@ -54,7 +61,7 @@ export class Legs {
       this.#sinks.configure(leg)
       const sink = this.#sinks.find(leg)
       const account = this.#accountOf(contract.stream, leg)
-      const isFit = sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined
+      const isFit = sink !== undefined && partitionFault(contract, route, leg, writtenOf(leg, sink)) === undefined
       if (!isFit) {
         closed.push(this.#missing(leg, account))
         continue
@@ -93,7 +100,8 @@ export class Legs {
       lanes: sink.lanesOf(account),
       wire: wireWriter(leg.wire, { ...this.#publisher, stream, type: name, epoch: leg.epoch }),
       account,
-      isRequired: leg.required
+      isRequired: leg.required,
+      partitions: writtenOf(leg, sink)
     }
   }
 }

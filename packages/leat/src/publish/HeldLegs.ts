@@ -10,6 +10,7 @@ import type { ContractInfo } from "../contract/Contract.ts"
 import { Waiter } from "../ledger/Waiter.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, RouteError, type Route, type RouteFault } from "../routes/Routes.ts"
+import { writtenOf } from "./Destinations.ts"
 import { whenEnded } from "./flushed.ts"
 import { standsInEmpty } from "./leaving.ts"
 import type { OpenError, Sinks } from "./Sinks.ts"
@@ -74,7 +75,7 @@ export class HeldLegs {
   open(route: Route, leg: Leg): Effect.Effect<void, OpenError> {
     const { stream, compacted: isCompacted } = this.#contract
     const { sinks, joined } = this.#options
-    const wrong = (partitions: number) => partitionFault(this.#contract, route, leg, partitions)
+    const wrong = (partitions: number) => partitionFault(this.#contract, route, leg, writtenOf(leg, { partitions }))
     const request = { leg, stream, isCompacted, wrong }
     return Effect.suspend(() => {
       const scope = Scope.makeUnsafe()

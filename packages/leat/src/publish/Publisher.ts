@@ -29,7 +29,7 @@ import type { Waiter } from "../ledger/Waiter.ts"
  * Where the records of a bucket go in a topic. With the partitioner murmur2 too: the partitions divide the buckets, so hash mod P is
  * bucket mod P.
  */
-function partitionOf(bucket: number, { partitions }: Sink): number {
+function partitionOf(bucket: number, { partitions }: Outlet): number {
   return bucket % partitions
 }
 
@@ -246,7 +246,7 @@ export class Publisher<T> implements Placing {
     const { sink } = outlet
     const bytes = sizeOf(outlet, draft, bucket, seq)
     if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
-    const batch = sink.waiting.isHeld(ticket) ? undefined : outlet.lanes.room(partitionOf(bucket, sink), bytes)
+    const batch = sink.waiting.isHeld(ticket) ? undefined : outlet.lanes.room(partitionOf(bucket, outlet), bytes)
     if (batch === undefined) {
       this.#full = sink
       return rejection[reasonOfFull(sink)]
@@ -281,7 +281,7 @@ export class Publisher<T> implements Placing {
       if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
       // One that rejects decides, even if others would wait.
       if (this.#full !== undefined && (sink.leg.overflow === "block" || this.awaited === undefined)) continue
-      if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink
+      if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, outlet), bytes)) this.#full = sink
     }
     return this.#full === undefined ? undefined : rejection[reasonOfFull(this.#full)]
   }
@@ -290,7 +290,7 @@ export class Publisher<T> implements Placing {
   #room(outlet: Outlet, draft: Draft, bucket: number, seq: number): RecordBatch | undefined {
     const { isRequired, lanes, sink } = outlet
     const bytes = sizeOf(outlet, draft, bucket, seq)
-    const partition = partitionOf(bucket, sink)
+    const partition = partitionOf(bucket, outlet)
     const isTooLarge = bytes > sink.largest
     if (isRequired || !(isTooLarge || sink.waiting.isHeld(noTicket))) {
       const batch = lanes.room(partition, bytes, isRequired)
@@ -302,13 +302,14 @@ export class Publisher<T> implements Placing {
 
   /** Writes key, headers and value behind the last record of the batch, and commits them. */
   #write(
-    { lanes, sink, wire }: Outlet,
+    outlet: Outlet,
     batch: RecordBatch,
     draft: Draft,
     bucket: number,
     seq: number,
     waiter: Waiter | undefined
   ): void {
+    const { lanes, wire } = outlet
     const { keyLength, headers } = draft
     batch.place(bucket, seq, this.#clock.timeMs)
     // What the copy writes behind the key, the headers overwrite.
@@ -322,7 +323,7 @@ export class Publisher<T> implements Placing {
       waiter.pending++
       batch.awaitLast(waiter)
     }
-    lanes.appended(partitionOf(bucket, sink))
+    lanes.appended(partitionOf(bucket, outlet))
   }
 
   get #unorderedBucket(): number {

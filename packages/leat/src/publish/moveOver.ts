@@ -16,7 +16,7 @@
 import { ContextHeaders } from "../record/ContextHeaders.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { carriedOf } from "../record/redress.ts"
-import type { WireWriter } from "../record/WireWriter.ts"
+import type { Outlet } from "./Destinations.ts"
 import type { IsStored } from "./LaneQueue.ts"
 import { isUnsettled, type LanesOfSink } from "./leaving.ts"
 import type { Span } from "./Span.ts"
@@ -25,7 +25,7 @@ export interface Move {
   /** Gated. */
   readonly from: LanesOfSink
   /** How records are dressed there. */
-  readonly to: LanesOfSink & { readonly wire: WireWriter }
+  readonly to: LanesOfSink & Pick<Outlet, "wire" | "partitions">
   /** Whether it goes in front of what is there, which is gated and was never sent; else behind it. */
   readonly isInFront: boolean
   /** Whether what is on its way, in doubt, or on its way to the dead letters goes too, perhaps twice: nobody asks its old place any more. */
@@ -101,7 +101,7 @@ class Moving {
   }
 
   #write(from: RecordBatch, index: number, isDoubtful: boolean): void {
-    const { wire, sink } = this.#to
+    const { wire, partitions } = this.#to
     const bucket = from.bucket[index] ?? 0
     const seq = from.seq[index] ?? 0
     const key = from.key(index)
@@ -109,7 +109,7 @@ class Moving {
     this.#timeMs[0] = carriedOf(from.headersBlock(index), this.#carried)
     const keyBytes = key?.length ?? 0
     const bytes = keyBytes + wire.size(bucket, seq, this.#carried) + (value?.length ?? 0)
-    const batch = this.#room(bucket % sink.partitions, bytes, isDoubtful)
+    const batch = this.#room(bucket % partitions, bytes, isDoubtful)
     batch.place(bucket, seq, this.#timeMs)
     if (key !== null) batch.arena.set(key, batch.bytes)
     const headersAt = batch.bytes + keyBytes

@@ -49,6 +49,8 @@ export interface Leg {
   readonly timeoutMs: number
   /** Which epoch of the stream is written here, 1 unless the document says otherwise; accounts are kept by it. */
   readonly epoch: number
+  /** So many of its partitions are written, from 0 on: those of the place where the fleet has the stream, whatever was added since. Absent: all. */
+  readonly partitions?: number
 }
 
 /** The spill of a sink, in a topic of a cluster whose acknowledgements are on disk. */

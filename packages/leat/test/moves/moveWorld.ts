@@ -12,6 +12,7 @@ import { type ControlStream, openControlStream } from "../../src/control/Control
 import { endsOf, isSweeping, type Placement } from "../../src/control/Placement.ts"
 import { coordinate } from "../../src/moves/Coordinator.ts"
 import { readMeta } from "../../src/record/Wire.ts"
+import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
 import { Stall } from "./Stall.ts"
@@ -26,6 +27,8 @@ export interface MoveWorld {
   readonly opened: number
   readonly aborted: number
   readonly kills: number
+  /** Topics that were given more partitions. */
+  readonly grows: number
   /** Writers that were passed over and said later up to where they wrote. */
   readonly passedOver: number
   /** Records behind the end of an epoch, of writers that were passed over. */
@@ -59,7 +62,7 @@ export function moveWorld(seed: number): MoveWorld {
   const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
 
   const brokers = { near: new MemoryBroker(), far: new MemoryBroker() } as const
-  const places: ReadonlyArray<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
+  const places: Array<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
     cluster: index % 2 === 0 ? "near" : "far",
     topic,
     partitions: pick([1, 2, 4, 8])
@@ -75,6 +78,7 @@ export function moveWorld(seed: number): MoveWorld {
   const processes: Array<Process> = []
   let version = 0
   let kills = 0
+  let grows = 0
   let text = 0
   const killed = new Set<string>()
   /** By group: what handlers began, in order of time. */
@@ -315,8 +319,21 @@ export function moveWorld(seed: number): MoveWorld {
       () => stalled(pick(["control", "control", "data"] as const)),
       () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
       () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
-      () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here))))
+      () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
+      () => Effect.sync(() => grow(pick(places)))
     ]
+    /** A topic is given twice as many partitions: the place in it stays as it is, and one that is planned there later has all of them. */
+    const grow = (place: Place) => {
+      const found = brokers[place.cluster as "near" | "far"].find(place.topic)
+      const partitions = (found?.partitions ?? []) as Array<MemoryPartition>
+      const grown = { ...place, partitions: partitions.length * 2 }
+      // Partitions that do not divide the buckets are refused.
+      if (grown.partitions > contract.buckets) return
+      while (partitions.length < grown.partitions) partitions.push(new MemoryPartition())
+      places[places.indexOf(place)] = grown
+      if (here === place) here = grown
+      grows++
+    }
     const stalled = (what: "control" | "data") =>
       Effect.suspend(() => {
         const found = living()
@@ -325,7 +342,7 @@ export function moveWorld(seed: number): MoveWorld {
         stall.begin()
         const over = Effect.delay(
           Effect.sync(() => stall.end()),
-          pick([500, 5000, 45_000, 90_000])
+          pick([500, 5000, 45_000, 90_000, 700_000])
         )
         const moved = chance(0.6) ? apply(pick(places.filter((one) => one !== here))) : Effect.void
         return Effect.andThen(Effect.forkScoped(over), moved)
@@ -412,7 +429,7 @@ export function moveWorld(seed: number): MoveWorld {
   const { exit, timers } = simulate(seed, Effect.provide(program.pipe(Effect.scoped), Logger.layer([logger])), {
     stepsMax: 50_000_000
   })
-  const none = { told: 0, stored: 0, opened: 0, aborted: 0, kills, passedOver: 0, late: 0, logs }
+  const none = { told: 0, stored: 0, opened: 0, aborted: 0, kills, grows, passedOver: 0, late: 0, logs }
   if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }
   if (timers > 0 && kills === 0) wrong.push(`${timers} timers are left`)
   const { logical, late, epochs } = exit.value

@@ -23,5 +23,6 @@ describe("worlds in which a stream moves", () => {
     expect(sum(({ opened }) => opened)).toBeGreaterThan(3 * worlds)
     expect(sum(({ aborted }) => aborted)).toBeGreaterThan(3)
     expect(sum(({ kills }) => kills)).toBeGreaterThan(3)
+    expect(sum(({ grows }) => grows)).toBeGreaterThan(3)
   })
 })

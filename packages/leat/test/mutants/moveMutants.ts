@@ -142,8 +142,8 @@ export const moveMutants: ReadonlyArray<Mutant> = [
   {
     name: "what moves keeps the partition that it had",
     file: "publish/moveOver.ts",
-    find: `bucket % sink.partitions`,
-    replace: `(bucket % 3) % sink.partitions`,
+    find: `bucket % partitions`,
+    replace: `(bucket % 3) % partitions`,
     foundBy: over,
     test: "goes in front of what was offered since"
   },

@@ -4,10 +4,45 @@ const ofCoordinators = { foundBy: "moves/Coordinator.test.ts" } as const
 
 const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
 
+const ofStraying = { foundBy: "moves/straying.test.ts" } as const
+
 const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "who begins after a topic has grown writes to all of it",
+    file: "moves/PlacedRoute.ts",
+    find: `    partitions: place.partitions
+`,
+    replace: ``,
+    ...ofStraying,
+    test: "is written where it was placed"
+  },
+  {
+    name: "a topic that has grown is another place of a document",
+    file: "control/moves.ts",
+    find: `if (newest !== undefined && isSameTopic(newest.place, place)) return placement`,
+    replace: `if (newest?.place.partitions === place.partitions && isSameTopic(newest.place, place)) return placement`,
+    ...ofStraying,
+    test: "is written where it was placed"
+  },
+  {
+    name: "who strayed leaves what nobody reads where it is",
+    file: "moves/Straggler.ts",
+    find: `if (was?.end === undefined) return`,
+    replace: `if (was?.end !== undefined) return`,
+    ...ofStraying,
+    test: "sends on what it has stored where nobody reads"
+  },
+  {
+    name: "who strayed stays where it is",
+    file: "moves/PlacedWriter.ts",
+    find: `this.#written = this.#straggler.epoch`,
+    replace: `this.#written = undefined`,
+    ...ofStraying,
+    test: "sends on what it has stored where nobody reads"
+  },
   {
     name: "a move begins although a writer refuses the document",
     file: "moves/awaited.ts",
@@ -38,7 +73,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     find: `newest === undefined ? Effect.void : endsOfTarget(`,
     replace: `newest !== undefined ? Effect.void : endsOfTarget(`,
     ...ofCoordinators,
-    test: "stays planned while the topic of the target has other partitions"
+    test: "stays planned while the topic of the target has fewer partitions"
   },
   {
     name: "the topic of a target forgets that the old one is compacted",
@@ -92,10 +127,12 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     name: "the sweep says how far it is before it has sent that",
     file: "moves/sweep.ts",
     find: `            yield* sent(task, means, forwarder.append, records)
+            carried += records.length
             swept = swept.map((one, index) => (index === partition ? next : one))
-            yield* noted(task, means, swept)`,
-    replace: `            swept = swept.map((one, index) => (index === partition ? next : one))
-            yield* noted(task, means, swept)
+            yield* note(swept)`,
+    replace: `            carried += records.length
+            swept = swept.map((one, index) => (index === partition ? next : one))
+            yield* note(swept)
             yield* sent(task, means, forwarder.append, records)`,
     ...ofCoordinators,
     test: "move a stream without loss and in order"

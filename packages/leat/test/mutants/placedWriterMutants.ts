@@ -60,10 +60,10 @@ export const placedWriterMutants: ReadonlyArray<Mutant> = [
     name: "an epoch is written under the number of the document",
     file: route,
     find: `    required: true,
-    epoch
+    epoch,
 `,
     replace: `    required: true,
-    epoch: like.epoch
+    epoch: like.epoch,
 `,
     foundBy,
     test: "goes on in the new place of 4"

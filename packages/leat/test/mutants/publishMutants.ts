@@ -220,8 +220,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a full second leg is not asked before the first is written",
     file: "publish/Publisher.ts",
-    find: `if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
-    replace: `if (outlet === this.#outlets[0] && !outlet.lanes.hasRoom(partitionOf(bucket, sink), bytes)) this.#full = sink`,
+    find: `if (sink.waiting.isHeld(ticket) || !outlet.lanes.hasRoom(partitionOf(bucket, outlet), bytes)) this.#full = sink`,
+    replace: `if (outlet === this.#outlets[0] && !outlet.lanes.hasRoom(partitionOf(bucket, outlet), bytes)) this.#full = sink`,
     foundBy: "publish/waiting.test.ts",
     test: "waits for the second, when"
   },

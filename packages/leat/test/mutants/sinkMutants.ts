@@ -201,7 +201,7 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a best-effort leg uses a sink whose partitions will not do",
     file: "publish/Destinations.ts",
-    find: `sink !== undefined && partitionFault(contract, route, leg, sink.partitions) === undefined`,
+    find: `sink !== undefined && partitionFault(contract, route, leg, writtenOf(leg, sink)) === undefined`,
     replace: `sink !== undefined && route.legs.length > 0`,
     foundBy: "opening.test.ts",
     test: "is opened for the stream that can use it"

@@ -137,7 +137,16 @@ export const openPlaces = Effect.fnUntraced(function* (
     const account = ledger.account(contract.stream, leg.sink, leg.epoch)
     const identity = { incarnation, source: "test", stream: contract.stream, type: contract.name, epoch: leg.epoch }
     const wire = wireWriter(leg.wire, identity)
-    places.push(new Place(leg.sink, broker, { sink, lanes: sink.lanesOf(account), wire, account, isRequired: true }))
+    places.push(
+      new Place(leg.sink, broker, {
+        sink,
+        lanes: sink.lanesOf(account),
+        wire,
+        account,
+        isRequired: true,
+        partitions: sink.partitions
+      })
+    )
   }
   const publisher = new Publisher(contract, destinationsOf(places[0]), ledger, turnClock)
   const another = ({ sink, outlet }: Place) => {

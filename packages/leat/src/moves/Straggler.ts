@@ -1,0 +1,63 @@
+/**
+ * A process that has a stream open where its fleet does not have it: nobody had heard of it for so long that the stream was moved without it, or it
+ * began with routes of its own. What it has stored there since its epoch ended is read by nobody, although it was told stored: it sends that on itself,
+ * and goes where the fleet is.
+ */
+import { Effect } from "effect"
+import type { Place } from "../control/ControlRecord.ts"
+import { type Epoch, isSameTopic, plannedEpoch, type Placement } from "../control/Placement.ts"
+import type { Leg } from "../routes/Routes.ts"
+import { Places } from "./Places.ts"
+import type { WriterHome } from "./PlacedWriter.ts"
+import { carry } from "./sweep.ts"
+import type { Trouble } from "./Trouble.ts"
+
+export class Straggler {
+  readonly leg: Leg
+  /** Of no number that an epoch has. */
+  readonly epoch: Epoch
+  readonly #home: WriterHome
+
+  constructor(home: WriterHome, leg: Leg) {
+    this.#home = home
+    this.leg = leg
+    const { cluster, topic } = leg
+    // All partitions that it has open.
+    this.epoch = plannedEpoch(-1, { cluster, topic, partitions: Number.MAX_SAFE_INTEGER })
+  }
+
+  /** Where the stream was here for the last time, as the fleet knows it. */
+  #was({ epochs }: Placement): Epoch | undefined {
+    const here = { ...this.leg, partitions: 0 }
+    return epochs.findLast(
+      ({ place, end, epoch }) => end !== undefined && epoch <= this.leg.epoch && isSameTopic(place, here)
+    )
+  }
+
+  /** Sends on what stands there behind the end of its epoch and is of this process: in order, each until it is stored. Gives how many there were. */
+  carry(placement: Placement, to: Epoch): Effect.Effect<number, Trouble> {
+    const { stream, member, transportOf } = this.#home
+    const was = this.#was(placement)
+    if (was?.end === undefined) return Effect.succeed(0)
+    const { epoch, place, end } = was
+    const duty = { does: "sweep", epoch, place, from: end, members: [member], owing: [], to } as const
+    return carry(
+      { stream, placement, duty },
+      { places: new Places(transportOf), onWaiting: () => undefined },
+      () => Effect.void
+    )
+  }
+
+  sentence(placement: Placement, { place }: Epoch, carried: number): string {
+    const [here, there] = [textOf(this.leg), textOf(place)]
+    const known = this.#was(placement) !== undefined
+    const rest = known
+      ? `${carried} records that it had stored there since the stream moved were sent on`
+      : "what it has stored there stays there, and is read by nobody of the fleet"
+    return `was not heard of here: this process had the stream open at ${here}, and goes to ${there} now; ${rest}`
+  }
+}
+
+function textOf({ cluster, topic }: Pick<Place, "cluster" | "topic">): string {
+  return `${cluster}/${topic}`
+}

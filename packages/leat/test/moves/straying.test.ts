@@ -1,0 +1,143 @@
+import { Cause, Effect, Exit, Logger, type Scope } from "effect"
+import { simulate } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
+import { type Note, noteContract } from "../contracts/Note.ts"
+import { apply, documentAt, type Fleet, fleetOf, place, processOf, topicOf } from "./moveKit.ts"
+import { Stall } from "./Stall.ts"
+
+const stream = "test.notes"
+const at = (name: string, partitions: number) => ({ cluster: "local", topic: topicOf(name), partitions })
+
+/** Runs a story on virtual time, and fails as it does. Returns what the log was told. */
+function story(tell: Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArray<string> {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+  const { exit } = simulate(1, tell.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+  if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${lines.join("\n")}`)
+  return lines
+}
+
+type Process = Effect.Success<ReturnType<typeof processOf>>
+
+/** Events that are told stored, with a text that begins as given. */
+const published = Effect.fnUntraced(function* (process: Process, prefix: string, count: number) {
+  const notes = yield* process.stream(noteContract())
+  for (let index = 0; index < count; index++)
+    yield* notes.publish({ key: `k${index % 7}`, text: `${prefix}${index}` }, { level: "stored" })
+})
+
+const handledBy = Effect.fnUntraced(function* (process: Process, group: string) {
+  const texts: Array<string> = []
+  const notes = yield* process.stream(noteContract())
+  yield* notes.handle(group, ({ text }: Note) => Effect.sync(() => void texts.push(text)))
+  return texts
+})
+
+const named = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
+
+const begun = Effect.gen(function* () {
+  const fleet = yield* fleetOf
+  yield* apply(fleet, documentAt(1, "a"))
+  yield* fleet.transport.ensure({ topic: topicOf("a"), partitions: 2 })
+  return fleet
+})
+
+/** The stream goes to another place, and is there. */
+const moved = Effect.fnUntraced(function* (fleet: Fleet, version: number, to: ReturnType<typeof at>, name: string) {
+  yield* apply(fleet, documentAt(version, name), { [stream]: to })
+  yield* Effect.sleep("30 seconds")
+  yield* fleet.tool.look
+  expect(fleet.tool.control.streams.get(stream)?.epochs.at(-1)).toMatchObject({ phase: "open", place: to })
+})
+
+const grow = ({ broker }: Fleet, name: string, more: number) =>
+  Effect.sync(() => {
+    const partitions = broker.find(topicOf(name))?.partitions as Array<MemoryPartition>
+    for (let index = 0; index < more; index++) partitions.push(new MemoryPartition())
+  })
+
+describe("a stream that was moved to a topic that is given more partitions", () => {
+  it("is written where it was placed by whoever begins after that, is read, and moves on", () => {
+    const lines = story(
+      Effect.gen(function* () {
+        const fleet = yield* begun
+        const reader = yield* processOf(fleet)
+        const early = yield* handledBy(reader, "early")
+        yield* place(fleet, stream, at("a", 2))
+        yield* Effect.sleep("10 seconds")
+        yield* moved(fleet, 2, at("b", 2), "b")
+        yield* grow(fleet, "b", 2)
+        const writer = yield* processOf(fleet)
+        yield* published(writer, "grown ", 40)
+        const late = yield* handledBy(yield* processOf(fleet), "late")
+        yield* Effect.sleep("10 seconds")
+        expect(early.toSorted()).toEqual(named("grown ", 40).toSorted())
+        expect(late.toSorted()).toEqual(named("grown ", 40).toSorted())
+        const rows = yield* fleet.transport.bounds(topicOf("b"))
+        expect(rows.map(({ end }) => end > 0n)).toEqual([true, true, false, false])
+        // As it was applied once more: nobody moves from two of its partitions to all of them.
+        yield* apply(fleet, documentAt(3, "b"), { [stream]: at("b", 4) })
+        yield* Effect.sleep("5 seconds")
+        yield* fleet.tool.look
+        expect(fleet.tool.control.streams.get(stream)?.epochs.at(-1)).toMatchObject({ epoch: 2, place: at("b", 2) })
+        yield* moved(fleet, 4, at("c", 4), "c")
+        yield* published(writer, "after ", 40)
+        yield* Effect.sleep("10 seconds")
+        const all = [...named("grown ", 40), ...named("after ", 40)].toSorted()
+        expect(early.toSorted()).toEqual(all)
+        expect(late.toSorted()).toEqual(all)
+      })
+    )
+    const told = `Warn stream ${stream} lies in the first 2 of the 4 partitions of local/${topicOf("b")}, which had so many when it was placed there: it is written to those, and what others write to the rest is read by nobody; a move to another topic spreads it again`
+    expect(new Set(lines.filter((line) => line.startsWith("Warn")))).toEqual(new Set([told]))
+  })
+})
+
+describe("a process that nobody has heard of while its stream moved", () => {
+  it("sends on what it has stored where nobody reads, in front of what it publishes then, and goes where the stream is", () => {
+    const lines = story(
+      Effect.gen(function* () {
+        const fleet = yield* begun
+        const stall = new Stall()
+        const handled = yield* handledBy(yield* processOf(fleet), "one")
+        // Its control stream is cut off, and its data is not.
+        const ofControl = { ...stall.driver(fleet.driver), name: "control" }
+        const stray = yield* processOf(fleet, {
+          drivers: [fleet.driver, ofControl],
+          control: { cluster: { transport: "control" } }
+        })
+        yield* published(stray, "before ", 5)
+        yield* Effect.sleep("5 seconds")
+        stall.begin()
+        yield* Effect.sleep("11 minutes")
+        yield* fleet.tool.look
+        expect(fleet.tool.control.members.has(stray.incarnation)).toBe(false)
+        yield* place(fleet, stream, at("a", 2))
+        yield* Effect.sleep("10 seconds")
+        yield* moved(fleet, 2, at("b", 4), "b")
+        yield* published(stray, "stray ", 20)
+        yield* Effect.sleep("5 seconds")
+        expect(handled.toSorted()).toEqual(named("before ", 5).toSorted())
+        stall.end()
+        yield* Effect.sleep("30 seconds")
+        yield* published(stray, "after ", 10)
+        yield* Effect.sleep("10 seconds")
+        expect(handled.toSorted()).toEqual(
+          [...named("before ", 5), ...named("stray ", 20), ...named("after ", 10)].toSorted()
+        )
+        // By key, as they were published.
+        const order = [...named("stray ", 20), ...named("after ", 10)]
+        const keyOf = (text: string) => Number(text.split(" ")[1]) % 7
+        for (let key = 0; key < 7; key++)
+          expect(handled.filter((text) => !text.startsWith("before") && keyOf(text) === key)).toEqual(
+            order.filter((text) => keyOf(text) === key)
+          )
+        expect(stray.ledger.snapshot().balanced).toBe(true)
+      })
+    )
+    expect(lines).toContain(
+      `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf("a")}, and goes to local/${topicOf("b")} now; 20 records that it had stored there since the stream moved were sent on`
+    )
+  })
+})
