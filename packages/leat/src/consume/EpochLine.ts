@@ -44,8 +44,8 @@ export class EpochLine {
   }
 
   /**
-   * What may be given now; undefined: nothing, before what is readable is another range. Records of an epoch before `firstEpoch` were written before
-   * anybody moved the stream: they count as of the range that they lie in, as those that say none.
+   * What may be given now; undefined: nothing, before what is readable is another range. In the range of `firstEpoch`, where the stream lay before
+   * anybody moved it, records of an epoch before that count as of it, as those that say none; in a later range they are of a mirror that was there before.
    */
   take(readable: Readable, firstEpoch: number): LaneBatch | undefined {
     const [batch] = this.#batches
@@ -74,8 +74,9 @@ export class EpochLine {
       const position = first === undefined ? Number(records.position(at)) : first + at
       if (position >= end) stop = BigInt(end)
       else if (position >= from) {
-        const epoch = this.#epochOf(records, at) ?? 0
-        const fate = epoch < firstEpoch ? "deliver" : fateOf(readable, epoch)
+        const epoch = this.#epochOf(records, at)
+        const isOlder = epoch === undefined || (epoch < firstEpoch && readable.epoch === firstEpoch)
+        const fate = isOlder ? "deliver" : fateOf(readable, epoch)
         if (fate === "deliver") kept.push(at)
         else if (fate === "stand") {
           stop = BigInt(position)

@@ -25,7 +25,7 @@ export function legOf({ epoch, place }: Epoch, route: Route, known: LegsByPlace)
     topic,
     sink,
     destination: like.sink === sink ? like.destination : sink,
-    required: true,
+    required: readLeg.required,
     epoch,
     partitions: place.partitions
   }
@@ -48,9 +48,10 @@ export function routeAt(route: Route, leg: Leg, placement: Placement): Route {
     const was = placement.epochs.findLast(({ place }) => placeKey(place) === one.sink)
     return was === undefined ? [one] : [{ ...one, epoch: was.epoch + 1 }]
   })
-  const required = others.filter((one) => one.required)
-  const rest = others.filter((one) => !one.required)
-  return { ...route, legs: [leg, ...required, ...rest], readLeg: leg }
+  const legs = [leg, ...others]
+  const required = legs.filter((one) => one.required)
+  const rest = legs.filter((one) => !one.required)
+  return { ...route, legs: [...required, ...rest], readLeg: leg }
 }
 
 /** The epoch that a process writes which has the leg open that is read: undefined: none of them lies there. */

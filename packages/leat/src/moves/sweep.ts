@@ -114,8 +114,9 @@ function foundOf({ stream, placement, duty }: Carried, record: ReceivedRecord): 
   if (isOtherStream === true) return []
   const member = isMarker ? markerOwner(record.headers[0]?.[1])?.incarnation : id?.incarnation
   if (member === undefined || !duty.members.includes(member)) return []
-  // Below the first epoch of the placement, or without one, it counts as of where it lies.
-  const isOfEpoch = epoch === undefined || epoch === duty.epoch || epoch < (placement.epochs[0]?.epoch ?? 0)
+  // Below the first epoch of the placement it is of that where it lies there; elsewhere it is of a mirror. Without one it counts as of where it lies.
+  const first = placement.epochs[0]?.epoch ?? 0
+  const isOfEpoch = epoch === undefined || epoch === duty.epoch || (epoch < first && duty.epoch === first)
   const bucket = id?.bucket ?? dropped[0]?.bucket
   if (!isOfEpoch || bucket === undefined) return []
   return [{ record, partition: bucket % duty.to.place.partitions }]
