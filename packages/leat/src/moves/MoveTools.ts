@@ -18,7 +18,7 @@ import { backReason, pastDocuments } from "../control/fleet.ts"
 import { compiled, placeOf, placesWith, readRouteOf } from "../control/places.ts"
 import { endsOf, isSameTopic, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
-import { isObject } from "../given/takes.ts"
+import { isObject, kindOf } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { namesText } from "./awaited.ts"
 import { statusOf, type StreamStatus } from "./moveStatus.ts"
@@ -41,6 +41,7 @@ export type { Place } from "../control/ControlRecord.ts"
 export type { ForeignWriter } from "./foreignWriters.ts"
 export type { EpochGroup, EpochStatus, PassedWriter, StreamStatus } from "./moveStatus.ts"
 export type { MovePlan, PlannedMove } from "./planMove.ts"
+export type { QuietProcess } from "./Silence.ts"
 
 /** A document that moves streams. */
 export interface MoveAsked extends MoveTool {
@@ -53,6 +54,8 @@ export interface MoveAsked extends MoveTool {
   readonly foreignWritersStopped?: boolean | undefined
   /** Contracts that are known: their buckets have to fit the partitions. */
   readonly contracts?: ReadonlyArray<ContractInfo> | undefined
+  /** Is told whom the start waits for, in a sentence: a process that may be gone, and when it counts as gone. */
+  readonly onWaiting?: ((why: string) => void) | undefined
 }
 
 /** A move that was started. */
@@ -67,30 +70,35 @@ export const plan = (
 ): Effect.Effect<MovePlan, ControlError> =>
   Effect.andThen(
     given(transport, ["read", "bounds"], asked, { document: asked?.document }),
-    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked)))
+    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked, true)))
   )
 
-const planned = ({ control, seen, means }: OpenFleet, asked: MoveAsked): Effect.Effect<MovePlan, ControlError> => {
+const planned = (fleet: OpenFleet, asked: MoveAsked, waits: boolean): Effect.Effect<MovePlan, ControlError> => {
   const { document, streams = [], foreignWritersStopped = false, contracts = [] } = asked
-  return planMove({ control, seen }, means, { document, streams, foreignWritersStopped, contracts })
+  return planMove(fleet, fleet.means, { document, streams, foreignWritersStopped, contracts, waits })
 }
 
 /**
- * Moves streams: places what is not placed, waits until all processes know of that, and applies the document. Fails with `Refused` and all reasons where
- * it may not. The processes go on from there; `status` says how far they are.
+ * Moves streams: places what is not placed, waits until all processes know of that, and applies the document. A process that does not beat is waited for
+ * until it counts as gone, half a minute. Fails with `Refused` and all reasons where it may not. The processes go on from there; `status` says how far they are.
  */
 export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<StartedMove, ControlError> =>
   writing(transport, asked, { document: asked?.document }, (fleet) =>
     Effect.gen(function* () {
       const { stream, means } = fleet
-      if (asked.isDryRun !== true) yield* awaitApplied(stream)
-      const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked)
+      const isDry = asked.isDryRun === true
+      const { onWaiting = () => {} } = asked
+      if (typeof onWaiting !== "function")
+        return yield* refused(`onWaiting is a function, and not ${kindOf(onWaiting)}`)
+      const waiting = { fleet, onWaiting }
+      if (!isDry) yield* awaitApplied(waiting)
+      const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked, isDry)
       if (why.length > 0) return yield* refused(why.join("; "))
       const reason = asked.reason ?? ""
       for (const { stream: name, from, epoch, isPlaced } of moves)
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
-      if (isNews && asked.isDryRun !== true) yield* awaitReaders(stream)
+      if (isNews && !isDry) yield* awaitReaders(waiting)
       const { version } = yield* routesOf(stream).apply(asked.document, reason, placesWith(means))
       return { version, moves }
     })

@@ -12,6 +12,7 @@ import { partitionFault } from "../routes/partitionFault.ts"
 import type { Leg, Route, Routes } from "../routes/Routes.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
 import { answered, placeText } from "./Places.ts"
+import type { QuietProcess, Silence } from "./Silence.ts"
 import { Trouble } from "./Trouble.ts"
 
 /** A stream that a document puts elsewhere. */
@@ -35,6 +36,8 @@ export interface MovePlan {
   readonly processes: ReadonlyArray<FleetProcess>
   /** Processes that nobody has heard of for a minute: they are passed over, and the move ends when they come back or are given up. */
   readonly silent: ReadonlyArray<string>
+  /** Processes that may be gone: the start waits until they beat, or count as gone. */
+  readonly quiet: ReadonlyArray<QuietProcess>
   /** Why it may not be started, a sentence each; empty: it may. */
   readonly refused: ReadonlyArray<string>
 }
@@ -45,6 +48,8 @@ export interface Asked {
   readonly streams: ReadonlyArray<string>
   readonly foreignWritersStopped: boolean
   readonly contracts: ReadonlyArray<ContractInfo>
+  /** Whoever starts it waits until each process has the document in force that is, or counts as gone. */
+  readonly waits: boolean
 }
 
 /** What is known of the fleet. */
@@ -52,10 +57,11 @@ export interface KnownFleet {
   readonly control: Control
   /** Who has written in the control stream, and when last, as far as it is kept. */
   readonly seen: ReadonlyMap<string, number>
+  readonly silence: Silence
 }
 
 export const planMove = (
-  { control, seen }: KnownFleet,
+  { control, seen, silence }: KnownFleet,
   means: PlacesMeans,
   asked: Asked
 ): Effect.Effect<MovePlan, ControlError> =>
@@ -63,19 +69,22 @@ export const planMove = (
     const { document } = asked
     const nowMs = yield* Clock.currentTimeMillis
     const processes = processesOf(control)
-    const silent = processes.filter((one) => isSilent(one, seen, nowMs)).map(({ incarnation }) => incarnation)
-    const told = { from: versionAt(control, control.version), to: versionIn(document), processes, silent }
+    const names = processes.map(({ incarnation }) => incarnation)
+    const silent = names.filter((name) => silence.isGone(name, nowMs))
+    const quiet = names.map((name) => silence.quiet(name, nowMs)).filter((one) => one !== undefined)
+    const told = { from: versionAt(control, control.version), to: versionIn(document), processes, silent, quiet }
     const fault = control.version === 0 ? noDocument : applyFault(control, document)
     if (fault !== undefined) return { ...told, moves: [], refused: [fault] }
     const before = yield* Effect.fromResult(compiled(means, control.document))
     const after = yield* Effect.fromResult(compiled(means, document))
-    const refused: Array<string> = [...lateProcesses(control, seen, nowMs)]
+    const waitedFor = asked.waits ? quiet.map(({ incarnation }) => incarnation) : []
+    const refused: Array<string> = [...lateProcesses(control, new Set([...silent, ...waitedFor]))]
     const moves: Array<PlannedMove> = []
     for (const stream of streamsOf(control, before, after, asked.streams)) {
       const found = candidate(control, before, after, stream)
       if (typeof found === "string") refused.push(found)
       else if (found !== undefined) {
-        const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen })
+        const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen, silence })
         if (move !== undefined) moves.push(move)
         refused.push(...faults)
       } else if (asked.streams.includes(stream))
@@ -99,19 +108,11 @@ function streamsOf(
   return Array.from(new Set([...asked, ...streams.keys(), ...named.filter((name) => !name.includes("*"))]))
 }
 
-/** From the last word of a process on, in milliseconds: nobody waits for one that is silent for longer. */
-const silentMs = 60_000
-
-function isSilent({ incarnation }: FleetProcess, seen: KnownFleet["seen"], nowMs: number): boolean {
-  return nowMs - (seen.get(incarnation) ?? 0) > silentMs
-}
-
 /** A process that has not this document in force may not take the next one either, and would hold up the move. */
-function lateProcesses(control: Control, seen: KnownFleet["seen"], nowMs: number): ReadonlyArray<string> {
+function lateProcesses(control: Control, excused: ReadonlySet<string>): ReadonlyArray<string> {
   const version = versionAt(control, control.version)
-  return processesOf(control).flatMap((process) => {
-    const { incarnation, applied, refused } = process
-    if (applied === version || isSilent(process, seen, nowMs)) return []
+  return processesOf(control).flatMap(({ incarnation, applied, refused }) => {
+    if (applied === version || excused.has(incarnation)) return []
     const why = refused === undefined ? "" : `; it refuses ${refused}`
     return [
       `process ${incarnation} has ${applied === 0 ? "its own routes" : `version ${applied}`} in force, and not version ${version}${why}`

@@ -202,6 +202,65 @@ describe("the start of a move", () => {
     )
   })
 
+  it("waits for a process that was killed before it had the document in force until it counts as gone, and says so", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* fleet.process(2, { applied: () => 0, beatEvery: "10 hours" })
+        yield* Effect.sleep("14 seconds")
+        const start = { ...tool, ...asked(documentOf(2, "b/new")) }
+        const { quiet, silent, refused } = yield* MoveTools.plan(fleet.transport, start)
+        const [found] = quiet
+        expect([quiet.length, silent, refused]).toEqual([1, [], []])
+        expect(found?.incarnation).toBe(incarnation(2))
+        const nowMs = yield* Clock.currentTimeMillis
+        expect(nowMs - (found?.seenMs ?? 0)).toBe(14_000)
+        // A start that begins now would watch it for so long.
+        expect(found?.goneMs).toBe(nowMs + 30_000)
+        const told: Array<string> = []
+        yield* MoveTools.start(fleet.transport, { ...start, onWaiting: (why) => void told.push(why) })
+        yield* one.look
+        expect(one.control.version).toBe(2)
+        const tookMs = (yield* Clock.currentTimeMillis) - nowMs
+        // It is watched for a lease, and then nobody waits for it any more.
+        expect([tookMs >= 30_000, tookMs < 42_000, tookMs]).toEqual([true, true, tookMs])
+        expect(told).toEqual([
+          `process ${incarnation(2)} has not the document in force that is, and has not beaten for 14 seconds; in 30 seconds it counts as gone, and is waited for no more`
+        ])
+      })
+    )
+  })
+
+  it("is refused where such a process comes back, and has still another document in force", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool } = yield* opened(fleet, 1)
+        const two = yield* fleet.process(2, { applied: () => 0, beatEvery: "10 hours" })
+        yield* Effect.sleep("14 seconds")
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), two.beat)))
+        expect(yield* refusal(MoveTools.start(fleet.transport, { ...tool, ...asked(documentOf(2, "b/new")) }))).toBe(
+          `Refused: process ${incarnation(2)} has its own routes in force, and not version 1`
+        )
+      })
+    )
+  })
+
+  it("waits no second time for who is gone, and not at all for who was gone before", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* fleet.process(2, { beatEvery: "10 hours" })
+        yield* Effect.sleep("61 seconds")
+        const startMs = yield* Clock.currentTimeMillis
+        yield* MoveTools.start(fleet.transport, { ...tool, ...asked(documentOf(2, "b/new")) })
+        yield* one.look
+        expect(one.control.version).toBe(2)
+        // Two beats of the other.
+        expect((yield* Clock.currentTimeMillis) - startMs).toBeLessThan(12_000)
+      })
+    )
+  })
+
   it("is refused while somebody else writes the old topic, unless it was said to be stopped", () => {
     story((fleet) =>
       Effect.gen(function* () {
@@ -526,6 +585,10 @@ describe("a person's word", () => {
           [
             MoveTools.place(transport, { author: "x", drivers: [], streams: [1] } as never),
             "Refused: streams is a list of names of streams"
+          ],
+          [
+            MoveTools.start(transport, { author: "x", drivers: [], document: "", onWaiting: 7 } as never),
+            "Refused: onWaiting is a function, and not a number"
           ],
           [
             MoveTools.abort(transport, { author: "x" } as never),

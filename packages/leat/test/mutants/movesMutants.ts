@@ -9,6 +9,38 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a plan is refused for a process that may be gone",
+    file: "moves/planMove.ts",
+    find: `asked.waits ? quiet.map(({ incarnation }) => incarnation) : []`,
+    replace: `asked.waits ? [] : []`,
+    ...ofTools,
+    test: "waits for a process that was killed"
+  },
+  {
+    name: "who was not watched is gone",
+    file: "moves/Silence.ts",
+    find: `Math.min(this.#begunMs + watchedMsMax,`,
+    replace: `Math.min(this.#begunMs,`,
+    ...ofTools,
+    test: "waits for a process that was killed"
+  },
+  {
+    name: "who comes back while a start waits is gone all the same",
+    file: "moves/Silence.ts",
+    find: `if (this.#beats.get(member)?.beats !== beats) this.#beats`,
+    replace: `if (!this.#beats.has(member)) this.#beats`,
+    ...ofTools,
+    test: "is refused where such a process comes back"
+  },
+  {
+    name: "a start waits for who is gone",
+    file: "moves/placing.ts",
+    find: `if (silence.isGone(member, nowMs)) return false`,
+    replace: `if (silence.isGone(member, 0)) return false`,
+    ...ofTools,
+    test: "waits no second time for who is gone"
+  },
+  {
     name: "a move begins although a writer refuses the document",
     file: "moves/awaited.ts",
     find: `if (how !== "joined" || isSilent(member)) continue`,
