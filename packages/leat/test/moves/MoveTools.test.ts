@@ -4,7 +4,7 @@ import { batchOf, type Driver, sendEffect, type Transport } from "leat/transport
 import { describe, expect, it } from "vitest"
 import type { ControlStream } from "../../src/control/ControlStream.ts"
 import { noteContract } from "../contracts/Note.ts"
-import { type Fleet, headerOf, incarnation, placementIn, story, stream } from "./fleet.ts"
+import { type Fleet, headerOf, incarnation, placementIn, story, stream, until } from "./fleet.ts"
 
 /** A document that has the stream in one place, and a version. */
 const documentOf = (version: number, at: string, more = ""): string => `version: ${version}
@@ -467,6 +467,68 @@ describe("a person's word", () => {
         })
       )
   })
+
+  it.each(["a word without a stream", "a coordinator, by a word of one of them"])(
+    "gives up a dead process in all streams, by %s",
+    (by) => {
+      story((fleet) =>
+        Effect.gen(function* () {
+          const { tool, one, a, b, drivers } = yield* opened(fleet, 1)
+          const other = "test.second"
+          const at = (version: number, place: string) => documentOf(version, place)
+          yield* ControlTools.apply(fleet.transport, {
+            ...tool,
+            author: "apart",
+            document: at(2, 'a/"{stream}"'),
+            drivers
+          })
+          for (const topic of [stream, other]) yield* a.ensure({ topic, partitions: 2 })
+          yield* fleet.process(2, { beatEvery: "10 hours" })
+          yield* Effect.sleep("6 seconds")
+          yield* MoveTools.start(fleet.transport, {
+            ...tool,
+            document: at(3, 'b/"{stream}"'),
+            streams: [stream, other],
+            foreignWritersStopped: true
+          })
+          yield* Effect.sleep("20 seconds")
+          yield* one.look
+          const over = new Map([[incarnation(2), one.control.members.get(incarnation(2))?.beats ?? 0]])
+          for (const name of [stream, other]) {
+            const step = () => one.control.streams.get(name)?.step ?? 0
+            yield* one.write({ kind: "sealing", stream: name, base: step() })
+            const attempt = one.control.streams.get(name)?.epochs[0]?.attempt ?? 0
+            const drained = { epoch: 1, attempt, member: incarnation(1), upTo: [0, 0] }
+            yield* one.write({ kind: "drained", stream: name, ...drained })
+            yield* put(a, name, [["leat", headerOf(incarnation(2), 1, 0, 1, name)]], 1)
+            yield* one.write({ kind: "sealed", stream: name, base: step(), end: [0, 0], over })
+            yield* one.write({ kind: "opened", stream: name, base: step(), begin: [0, 0, 0, 0] })
+          }
+          const dead = { member: incarnation(2) }
+          const ofAll = by === "a word without a stream"
+          expect(yield* MoveTools.giveUp(fleet.transport, { ...tool, ...dead, ...(ofAll ? {} : { stream }) })).toEqual([
+            incarnation(2)
+          ])
+          yield* one.look
+          const isGivenUp = (name: string) => one.control.streams.get(name)?.writers.get(incarnation(2)) === "givenUp"
+          expect([stream, other].map(isGivenUp)).toEqual([true, ofAll])
+          expect(yield* refusal(MoveTools.giveUp(fleet.transport, { ...tool, ...dead, stream }))).toContain(
+            "it waits for nobody"
+          )
+          const transportOf = (cluster: string) => Effect.succeed(cluster === "a" ? a : b)
+          yield* Effect.forkScoped(fleet.coordinator(one, { transportOf }))
+          // What it wrote behind the end is sent on, as of one that lives.
+          const isRetired = (name: string) => one.control.streams.get(name)?.epochs[0]?.phase === "retired"
+          yield* until("retired", () => [stream, other].every(isRetired))
+          expect(isGivenUp(other)).toBe(true)
+          for (const name of [stream, other]) {
+            const bounds = yield* b.bounds(name)
+            expect(bounds.reduce((sum, { end }) => sum + end, 0n)).toBe(1n)
+          }
+        })
+      )
+    }
+  )
 
   it("gives up a group that reads no more: nothing is kept for it", () => {
     story((fleet) =>

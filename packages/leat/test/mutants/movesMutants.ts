@@ -9,6 +9,22 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a word about a dead process is for one stream",
+    file: "control/duties.ts",
+    find: `if (writers.get(member) === "givenUp") return true`,
+    replace: `if (writers.get(member) === undefined) return true`,
+    ...ofTools,
+    test: "gives up a dead process in all streams"
+  },
+  {
+    name: "a silent process is given up without a word",
+    file: "control/duties.ts",
+    find: `(upTo === undefined && isDead(member) ? [member] : [])`,
+    replace: `(upTo === undefined ? [member] : [])`,
+    ...ofCoordinators,
+    test: "passes over a writer that does not beat"
+  },
+  {
     name: "a plan is refused for a process that may be gone",
     file: "moves/planMove.ts",
     find: `asked.waits ? quiet.map(({ incarnation }) => incarnation) : []`,
