@@ -170,7 +170,7 @@ describe("leat move", { timeout: 120_000 }, () => {
     const back = await project.leat(["move", "rollback", ...at, ...reason])
     expect([back.code, back.stdout]).toEqual([
       0,
-      "version 3 is applied: the streams move back to where they lay before\n"
+      "version 3 is applied: the streams move back to where they lay before, and all else is as that document says\n"
     ])
     const status = await project.leatJson(["move", "status", ...at])
     expect(status.report).toMatchObject({
@@ -214,6 +214,8 @@ describe("leat move", { timeout: 120_000 }, () => {
         2,
         "--silent-for long is no duration; say 10 minutes"
       ],
+      [["give-up", ...reason, "--member", "x"], 1, "no stream waits for x that was passed over; they wait for nobody"],
+      [["give-up", ...reason, "--group", "g"], 2, "say by --stream which stream is meant; leat move status lists them"],
       [["give-up", ...orders, ...reason, "--member", "x"], 1, "stream shop.orders is not placed; none is"],
       [["status", ...orders], 1, "stream shop.orders is not placed; none is"],
       [

@@ -100,12 +100,29 @@ const controlled = Effect.fnUntraced(function* (
   const own = new ControlledRoutes()
   const scope = yield* Effect.scope
   let fleet: ControlStream | undefined
+  /** What the fleet had applied when this process began, and why it is not in force here. */
+  const begun: { hasLooked: boolean; document?: string; fault?: RouteError; told: Effect.Effect<void> } = {
+    hasLooked: false,
+    told: Effect.void
+  }
   const connected = (stream: ControlStream): void => {
     own.connected(stream)
     fleet = stream
+    const { table } = own
+    // What is found later is put in force by who follows.
+    if (begun.hasLooked || table === undefined) return
+    const compiled = beginning.compile(table.document)
+    if (Result.isSuccess(compiled)) {
+      begun.document = table.document
+      own.took(table.version)
+    } else {
+      begun.fault = compiled.failure
+      begun.told = own.refuses(table.version, compiled.failure.message)
+    }
   }
   const connect = yield* connecting(beginning, options, own, connected, scope)
   const first = yield* Effect.result(connect)
+  begun.hasLooked = true
   if (Result.isFailure(first)) {
     // What no time mends, and what there is nothing to begin with for.
     const { failure } = first
@@ -116,15 +133,11 @@ const controlled = Effect.fnUntraced(function* (
       `the control stream is not open, and the own routes are in force until it is: ${failure.message}`
     )
   }
-  const { table } = own
-  const compiled = table === undefined ? undefined : beginning.compile(table.document)
-  if (table !== undefined && compiled !== undefined && Result.isFailure(compiled)) {
-    if (routes === undefined) return yield* compiled.failure
-    yield* own.refuses(table.version, compiled.failure.message)
-  } else if (table !== undefined) own.took(table.version)
+  if (begun.fault !== undefined && routes === undefined) return yield* begun.fault
+  yield* begun.told
   const again = Effect.ignore(Effect.andThen(Effect.sleep(againEvery), connect))
   return {
-    document: own.applied > 0 ? table?.document : routes,
+    document: begun.document ?? routes,
     follow: ({ swapRoutes }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(own.follow(swapRoutes))
@@ -160,14 +173,14 @@ const connecting = Effect.fnUntraced(function* (
   if (known === undefined) return yield* fault("its cluster is none")
   const opening = Effect.gen(function* () {
     const transport = yield* openCluster(known, references, new OpeningWatch())
-    const stream = yield* openControlStream({
+    yield* openControlStream({
       transport,
       topic,
       author: incarnation,
       applied: () => own.applied,
-      refused: () => own.refusal
+      refused: () => own.refusal,
+      begin: connected
     })
-    connected(stream)
   })
   return Effect.flatMap(Scope.fork(scope), (holding) =>
     Scope.provide(opening, holding).pipe(

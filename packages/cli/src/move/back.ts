@@ -3,7 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { MoveTools } from "leat"
 import { printJson } from "../outcome.ts"
 import { openControl, openControlForWriting } from "../routes/openControl.ts"
-import { neededReason, streams, told, toolOf, wordFlags } from "./moveFlags.ts"
+import { neededReason, restFlags, streams, told, toolOf, wordFlags } from "./moveFlags.ts"
 
 /** Ends moves that are not sealed. */
 export const abort = Command.make(
@@ -27,6 +27,7 @@ export const rollback = Command.make(
   "rollback",
   {
     ...wordFlags,
+    ...restFlags,
     stream: streams.pipe(
       Flag.withDescription(
         "Stream that is to go back; may be given several times. All that have moved when none is named"
@@ -37,9 +38,16 @@ export const rollback = Command.make(
     const reason = yield* neededReason(flags.reason)
     yield* Effect.scoped(openControl(flags))
     const transport = yield* openControlForWriting(flags)
+    const { standInsEmpty, withoutState } = flags
     const named = flags.stream.length === 0 ? {} : { streams: flags.stream }
-    const { version } = yield* told(MoveTools.rollback(transport, { ...toolOf({ ...flags, reason }), ...named }))
-    yield* tellBack(flags, version, "the streams move back to where they lay before")
+    const { version } = yield* told(
+      MoveTools.rollback(transport, { ...toolOf({ ...flags, reason }), ...named, standInsEmpty, withoutState })
+    )
+    yield* tellBack(
+      flags,
+      version,
+      "the streams move back to where they lay before, and all else is as that document says"
+    )
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

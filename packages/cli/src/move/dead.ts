@@ -46,7 +46,7 @@ export const giveUp = Command.make(
   "give-up",
   {
     ...wordFlags,
-    stream,
+    stream: stream.pipe(Flag.withDescription("Stream that waits for them; all when not given. Needed with --group")),
     member: Flag.String("member").pipe(
       Flag.optional,
       Flag.withDescription("Incarnation of the writer that is dead, as leat move status names it")
@@ -62,13 +62,19 @@ export const giveUp = Command.make(
   },
   Effect.fnUntraced(function* (flags) {
     const { topic, dryRun } = flags
-    const name = yield* neededStream(flags.stream)
     const who = yield* givenUp(flags)
+    const name = "group" in who ? yield* neededStream(flags.stream) : Option.getOrUndefined(flags.stream)
     const reason = yield* neededReason(flags.reason)
     yield* Effect.scoped(openControl(flags))
     const transport = yield* openControlForWriting(flags)
     const members = yield* told(MoveTools.giveUp(transport, { ...toolOf({ ...flags, reason }), stream: name, ...who }))
-    if (flags.json) return yield* printJson({ topic, stream: name, members, ...(dryRun ? { dryRun } : {}) })
+    if (flags.json)
+      return yield* printJson({
+        topic,
+        ...(name === undefined ? {} : { stream: name }),
+        members,
+        ...(dryRun ? { dryRun } : {})
+      })
     const what = "group" in who ? "group" : "writer"
     const text = members.length === 0 ? "nobody" : `${plural(members.length, what)}: ${members.join(", ")}`
     yield* Console.log(printable(`${dryRun ? "would give up" : "gave up"} ${text}`))

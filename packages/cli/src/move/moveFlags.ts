@@ -31,6 +31,18 @@ export const wordFlags = {
   dryRun: dryRun.pipe(Flag.withDescription("Tell what would be done, and write nothing"))
 }
 
+/** What a person says of what a move leaves behind. */
+export const restFlags = {
+  standInsEmpty: Flag.Boolean("stand-ins-empty").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("The spill and the fallbacks of the old leg are empty, and nothing goes there meanwhile")
+  ),
+  withoutState: Flag.Boolean("without-state").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("The latest event of each key of a compacted topic may stay behind: it is published again")
+  )
+}
+
 export function neededReason(reason: Option.Option<string>): Effect.Effect<string, CommandFailure> {
   const text = Option.getOrElse(reason, () => "").trim()
   return text === ""

@@ -1,4 +1,4 @@
-import { Console, Effect } from "effect"
+import { Clock, Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { MoveTools } from "leat"
 import { contractInfo, readContracts } from "../contracts/readContracts.ts"
@@ -7,8 +7,8 @@ import { readDocument } from "../openCluster.ts"
 import { CommandFailure, CommandVerdict, exitCode, plural, printable, printJson } from "../outcome.ts"
 import { controlFlags } from "../routes/controlFlags.ts"
 import { openControl } from "../routes/openControl.ts"
-import { streams, told, toolOf } from "./moveFlags.ts"
-import { moveText, toldMove } from "./planText.ts"
+import { restFlags, streams, told, toolOf } from "./moveFlags.ts"
+import { moveText, quietText, toldMove, toldQuiet } from "./planText.ts"
 
 /** What a move is planned by. */
 export const planFlags = {
@@ -31,6 +31,7 @@ export const planFlags = {
     Flag.withDefault(false),
     Flag.withDescription("Whoever writes the old topic and is no process of the fleet was stopped")
   ),
+  ...restFlags,
   proto
 }
 
@@ -42,11 +43,13 @@ export const askedOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Omit<MoveTools.MoveAsked, keyof MoveTools.MoveTool>, CommandFailure> {
   const document = yield* readDocument(flags.document)
   const { contracts } = yield* readContracts(flags.proto)
-  const { foreignWritersStopped, stream } = flags
+  const { foreignWritersStopped, standInsEmpty, withoutState, stream } = flags
   return {
     document,
     streams: stream,
     foreignWritersStopped,
+    standInsEmpty,
+    withoutState,
     contracts: contracts.map(contractInfo),
     ...(flags.partitions._tag === "Some" ? { partitions: flags.partitions.value } : {})
   }
@@ -73,7 +76,9 @@ export const tellPlan = Effect.fnUntraced(function* (
 ) {
   const { transport } = yield* openControl(flags)
   const tool = toolOf({ topic: flags.topic, by: "plan", reason: "", dryRun: true })
-  const { moves, refused, from, to, processes, silent } = yield* told(MoveTools.plan(transport, { ...tool, ...asked }))
+  const { moves, refused, from, to, processes, silent, quiet } = yield* told(
+    MoveTools.plan(transport, { ...tool, ...asked })
+  )
   const report = {
     verdict: refused.length > 0 ? "refused" : "moves",
     from,
@@ -81,15 +86,18 @@ export const tellPlan = Effect.fnUntraced(function* (
     moves: moves.map(toldMove),
     processes: processes.length,
     silent,
+    quiet: quiet.map(toldQuiet),
     refused
   }
   if (!flags.json) for (const move of moves) yield* Console.log(printable(moveText(move)))
+  const nowMs = yield* Clock.currentTimeMillis
   for (const name of flags.json ? [] : silent)
     yield* Console.log(
       printable(
         `note: process ${name} is silent, and would be passed over; the move ends when it comes back or is given up`
       )
     )
+  for (const one of flags.json ? [] : quiet) yield* Console.log(printable(quietText(one, nowMs)))
   if (refused.length > 0) {
     const message = `refused, ${plural(refused.length, "reason")}:\n${refused.join("\n")}`
     return yield* new CommandFailure({ code: exitCode.violations, message, report })

@@ -15,3 +15,15 @@ export const toldMove = ({ foreignWriters, ...move }: MoveTools.PlannedMove) => 
   ...move,
   foreignWriters: foreignWriters.map(({ lastMs, ...writer }) => ({ ...writer, lastAt: new Date(lastMs).toISOString() }))
 })
+
+/** A process that may be gone, as `--json` has it. */
+export const toldQuiet = ({ incarnation, seenMs, goneMs }: MoveTools.QuietProcess) => ({
+  incarnation,
+  seenAt: new Date(seenMs).toISOString(),
+  goneAt: new Date(goneMs).toISOString()
+})
+
+export function quietText({ incarnation, seenMs, goneMs }: MoveTools.QuietProcess, nowMs: number): string {
+  const [ago, left] = [nowMs - seenMs, goneMs - nowMs].map((ms) => Math.max(0, Math.round(ms / 1000)))
+  return `note: process ${incarnation} has not beaten for ${ago} seconds; a start waits until it does, or for ${left} seconds: then it counts as gone, and would be passed over`
+}

@@ -34,7 +34,9 @@ export const start = Command.make(
     if (flags.dryRun) return yield* tellPlan(flags, asked)
     yield* Effect.scoped(openControl(flags, "apply a document first, by leat routes apply"))
     const transport = yield* openControlForWriting(flags)
-    const { version, moves } = yield* told(MoveTools.start(transport, { ...toolOf(flags), ...asked }))
+    const context = yield* Effect.context<never>()
+    const onWaiting = (why: string) => Effect.runSyncWith(context)(Console.error(printable(`leat: ${why}`)))
+    const { version, moves } = yield* told(MoveTools.start(transport, { ...toolOf(flags), ...asked, onWaiting }))
     if (!json) {
       for (const move of moves) yield* Console.log(printable(moveText(move)))
       yield* Console.log(`version ${version} is applied: ${plural(moves.length, "stream moves", "streams move")}`)

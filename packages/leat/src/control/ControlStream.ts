@@ -35,6 +35,8 @@ export interface ControlStreamOptions {
   readonly refused?: () => string
   /** It is no process of the fleet: it does not beat. */
   readonly isTool?: boolean
+  /** Is given the stream, read to its end, before the first beat: what is applied then is said by that. */
+  readonly begin?: (stream: ControlStream) => void
   /** From one beat to the next; 5 seconds when absent. */
   readonly beatEvery?: Duration.Input
   /** From one look at the stream to the next; a second when absent. */
@@ -88,6 +90,7 @@ export const openControlStream = Effect.fnUntraced(function* (
   const fold = yield* readAll(transport, topic)
   const state = yield* SubscriptionRef.make(fold.control)
   const stream = new ControlStream(options, writer, fold, state, yield* Clock.Clock)
+  options.begin?.(stream)
   if (options.isTool === true) return stream
   yield* Effect.addFinalizer(() => stream.goodbye)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), stream.look)))

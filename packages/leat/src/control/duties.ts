@@ -2,6 +2,7 @@
  * What is to be done next for a stream, by whoever coordinates. Each of them can be done by two at once, or begun by one and ended by another:
  * of two records the first counts, and what is swept twice is a copy.
  */
+import type { Control } from "./Control.ts"
 import type { Place, Positions } from "./ControlRecord.ts"
 import { isOver, mayRetire, missingIn } from "./moves.ts"
 import { type Epoch, endsOf, isSweeping, type Placement } from "./Placement.ts"
@@ -22,6 +23,14 @@ export type Duty =
       /** Of those, who has not said up to where it wrote. */
       readonly owing: ReadonlyArray<string>
       readonly to: Epoch
+    }
+  /** A person has said of another stream that they are dead. */
+  | {
+      readonly does: "giveUp"
+      readonly epoch: number
+      readonly place: Place
+      readonly isAbandoned: boolean
+      readonly members: ReadonlyArray<string>
     }
   /** A person may give up who of them is dead: until all have left the abandoned place, it is read and not retired. */
   | { readonly does: "awaitLeaving"; readonly epoch: number; readonly members: ReadonlyArray<string> }
@@ -50,4 +59,19 @@ function sweepOf({ epoch, place, phase, swept, over }: Epoch, to: Epoch | undefi
   if (to === undefined) return []
   const owing = [...over].flatMap(([member, upTo]) => (upTo === undefined ? [member] : []))
   return [{ does: "sweep", epoch, place, from: swept, members: [...over.keys()], owing, to }]
+}
+
+/**
+ * What a person's word about other streams makes a duty of this one: a writer is a process, and one that is dead is dead for all streams. Without that
+ * word nobody is given up: who is cut off from the control stream may still write, however long nothing was heard of it.
+ */
+export function wordsCarried({ streams }: Control, { epochs }: Placement): ReadonlyArray<Duty> {
+  const isDead = (member: string): boolean => {
+    for (const { writers } of streams.values()) if (writers.get(member) === "givenUp") return true
+    return false
+  }
+  return epochs.flatMap(({ epoch, place, phase, over }): ReadonlyArray<Duty> => {
+    const members = Array.from(over).flatMap(([member, upTo]) => (upTo === undefined && isDead(member) ? [member] : []))
+    return members.length === 0 ? [] : [{ does: "giveUp", epoch, place, isAbandoned: phase === "abandoned", members }]
+  })
 }

@@ -3,6 +3,7 @@
  * compile the document can tell, and who has to know how many partitions a topic has opens its cluster.
  */
 import { Effect, Result, type Scope } from "effect"
+import type { ContractInfo } from "../contract/Contract.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import { openCluster } from "../routes/openCluster.ts"
 import { OpeningWatch } from "../routes/OpeningWatch.ts"
@@ -12,6 +13,7 @@ import { type Driver, type Transport, TransportError } from "../transport/index.
 import { type Control, apply } from "./Control.ts"
 import { ControlError } from "./ControlError.ts"
 import type { Place } from "./ControlRecord.ts"
+import { leftBehind, type SaidOfRest } from "./leftBehind.ts"
 import { isSameTopic, type Placement } from "./Placement.ts"
 
 /** The places of a document on top of a state of the control stream. */
@@ -36,20 +38,52 @@ const askMs = 60_000
 
 /** Of whoever can compile documents. */
 export const placesWith =
-  (means: PlacesMeans): PlacesOf =>
+  (means: PlacesMeans, said: SaidOfRest = {}): PlacesOf =>
   (control, document) =>
     Effect.gen(function* () {
       const places = new Map<string, Place>()
+      const restFaults = (stream: string, { epochs }: Placement, before: Routes) => {
+        const newest = epochs.at(-1)?.place
+        const was = Result.getOrUndefined(readRouteOf(before, stream))?.leg
+        if (was === undefined || newest === undefined || !isSameTopic(newest, { ...was, partitions: 0 }))
+          return Effect.succeed([])
+        return leftBehindIn(means, before, { stream, was, place: newest, said })
+      }
       if (control.streams.size === 0) return places
       const routes = yield* Effect.fromResult(compiled(means, document))
+      const before = Result.getOrUndefined(means.compile(control.document))
       for (const [stream, placement] of control.streams) {
         const { leg } = yield* Effect.fromResult(Result.mapError(readRouteOf(routes, stream), refused))
         const fault = leftFault(routes, stream, placement)
         if (fault !== undefined) return yield* refused(fault)
-        places.set(stream, knownPlace(placement, leg) ?? (yield* placeOf(means, routes, leg)))
+        const known = knownPlace(placement, leg)
+        const left = known === undefined && before !== undefined ? yield* restFaults(stream, placement, before) : []
+        if (left.length > 0) return yield* refused(left.join("; "))
+        places.set(stream, known ?? (yield* placeOf(means, routes, leg)))
       }
       return places
     })
+
+/** What would stay in the place of a leg, as its cluster says. */
+export function leftBehindIn(
+  { transportOf }: Pick<PlacesMeans, "transportOf">,
+  before: Routes,
+  { stream, was, place, said }: Leaving
+): Effect.Effect<ReadonlyArray<string>, ControlError> {
+  const asked = Effect.scoped(
+    Effect.flatMap(transportOf(before, was.cluster), (transport) => leftBehind(stream, was, place, transport, said))
+  )
+  return reached(was.sink, asked)
+}
+
+/** A stream that is to leave a place. */
+export interface Leaving {
+  readonly stream: string
+  readonly was: Leg
+  readonly place: Place
+  /** `contract`: where it is known. */
+  readonly said: SaidOfRest & { readonly contract?: ContractInfo | undefined }
+}
 
 /** Of whoever cannot. */
 export const noPlaces: PlacesOf = ({ streams }) =>
@@ -133,8 +167,16 @@ export function placeOf(
     if (found.failure.reason !== "UnknownTopic") return yield* found.failure
     return given ?? (yield* transport.partitionsOf(topic))
   })
+  return Effect.map(reached(sink, Effect.scoped(asked)), (partitions) => ({ cluster, topic, partitions }))
+}
+
+/** What a place says, or why it says nothing. */
+function reached<A>(
+  sink: string,
+  asked: Effect.Effect<A, RouteError | TransportError>
+): Effect.Effect<A, ControlError> {
   const late = Effect.fail(refused(`${sink} cannot be reached: no answer within ${askMs / 1000} seconds`))
-  return Effect.scoped(asked).pipe(
+  return asked.pipe(
     Effect.mapError((error) =>
       error instanceof TransportError && error.reason === "UnknownTopic"
         ? refused(
@@ -143,8 +185,7 @@ export function placeOf(
         : refused(`${sink} cannot be reached: ${error.message}`)
     ),
     Effect.catchDefect((defect) => Effect.fail(refused(`${sink} cannot be reached: ${textOfThrown(defect)}`))),
-    Effect.timeoutOrElse({ duration: askMs, orElse: () => late }),
-    Effect.map((partitions) => ({ cluster, topic, partitions }))
+    Effect.timeoutOrElse({ duration: askMs, orElse: () => late })
   )
 }
 

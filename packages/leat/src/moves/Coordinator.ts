@@ -21,7 +21,7 @@ import {
 } from "effect"
 import type { Control } from "../control/Control.ts"
 import type { ControlStream } from "../control/ControlStream.ts"
-import { type Duty, dutiesOf } from "../control/duties.ts"
+import { type Duty, dutiesOf, wordsCarried } from "../control/duties.ts"
 import type { Epoch, Placement } from "../control/Placement.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -135,7 +135,7 @@ class Coordinator {
     const isActing = this.#isActing(control, nowMs)
     const refusals = new Set<string>()
     for (const [stream, placement] of control.streams)
-      for (const duty of this.#dutiesOf(placement)) {
+      for (const duty of [...this.#dutiesOf(placement), ...wordsCarried(control, placement)]) {
         const key = `${stream} ${duty.does} ${epochOf(placement, duty)?.epoch}`
         left.delete(key)
         const work = this.#noted(key, { stream, duty, placement, control }, nowMs, told)

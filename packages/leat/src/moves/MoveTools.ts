@@ -13,14 +13,15 @@ import { Effect, Result } from "effect"
 import type { AppliedTable } from "../control/ControlledRoutes.ts"
 import type { ControlError } from "../control/ControlError.ts"
 import type { Place } from "../control/ControlRecord.ts"
+import type { SaidOfRest } from "../control/leftBehind.ts"
 import type { Tool } from "../control/ControlTools.ts"
-import { backReason, pastDocuments } from "../control/fleet.ts"
 import { compiled, placeOf, placesWith, readRouteOf } from "../control/places.ts"
 import { endsOf, isSameTopic, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
-import { isObject } from "../given/takes.ts"
+import { isObject, kindOf } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { namesText } from "./awaited.ts"
+import { backTo } from "./backTo.ts"
 import { statusOf, type StreamStatus } from "./moveStatus.ts"
 import {
   fleetOf,
@@ -37,13 +38,15 @@ import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
 
 export { abandon, giveUp, type GivenUp, retire } from "./dead.ts"
 export type { MoveTool } from "./openFleet.ts"
+export type { SaidOfRest } from "../control/leftBehind.ts"
 export type { Place } from "../control/ControlRecord.ts"
 export type { ForeignWriter } from "./foreignWriters.ts"
 export type { EpochGroup, EpochStatus, PassedWriter, StreamStatus } from "./moveStatus.ts"
 export type { MovePlan, PlannedMove } from "./planMove.ts"
+export type { QuietProcess } from "./Silence.ts"
 
 /** A document that moves streams. */
-export interface MoveAsked extends MoveTool {
+export interface MoveAsked extends MoveTool, SaidOfRest {
   readonly document: string
   /** Streams that are to move; those of routes without a star, and those that were placed, need no name. */
   readonly streams?: ReadonlyArray<string> | undefined
@@ -53,6 +56,8 @@ export interface MoveAsked extends MoveTool {
   readonly foreignWritersStopped?: boolean | undefined
   /** Contracts that are known: their buckets have to fit the partitions. */
   readonly contracts?: ReadonlyArray<ContractInfo> | undefined
+  /** Is told whom the start waits for, in a sentence: a process that may be gone, and when it counts as gone. */
+  readonly onWaiting?: ((why: string) => void) | undefined
 }
 
 /** A move that was started. */
@@ -67,31 +72,36 @@ export const plan = (
 ): Effect.Effect<MovePlan, ControlError> =>
   Effect.andThen(
     given(transport, ["read", "bounds"], asked, { document: asked?.document }),
-    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked)))
+    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked, true)))
   )
 
-const planned = ({ control, seen, means }: OpenFleet, asked: MoveAsked): Effect.Effect<MovePlan, ControlError> => {
+const planned = (fleet: OpenFleet, asked: MoveAsked, waits: boolean): Effect.Effect<MovePlan, ControlError> => {
   const { document, streams = [], foreignWritersStopped = false, contracts = [] } = asked
-  return planMove({ control, seen }, means, { document, streams, foreignWritersStopped, contracts })
+  return planMove(fleet, fleet.means, { document, streams, foreignWritersStopped, contracts, waits, said: asked })
 }
 
 /**
- * Moves streams: places what is not placed, waits until all processes know of that, and applies the document. Fails with `Refused` and all reasons where
- * it may not. The processes go on from there; `status` says how far they are.
+ * Moves streams: places what is not placed, waits until all processes know of that, and applies the document. A process that does not beat is waited for
+ * until it counts as gone, half a minute. Fails with `Refused` and all reasons where it may not. The processes go on from there; `status` says how far they are.
  */
 export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<StartedMove, ControlError> =>
   writing(transport, asked, { document: asked?.document }, (fleet) =>
     Effect.gen(function* () {
       const { stream, means } = fleet
-      if (asked.isDryRun !== true) yield* awaitApplied(stream)
-      const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked)
+      const isDry = asked.isDryRun === true
+      const { onWaiting = () => {} } = asked
+      if (typeof onWaiting !== "function")
+        return yield* refused(`onWaiting is a function, and not ${kindOf(onWaiting)}`)
+      const waiting = { fleet, onWaiting }
+      if (!isDry) yield* awaitApplied(waiting)
+      const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked, isDry)
       if (why.length > 0) return yield* refused(why.join("; "))
       const reason = asked.reason ?? ""
       for (const { stream: name, from, epoch, isPlaced } of moves)
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
-      if (isNews && asked.isDryRun !== true) yield* awaitReaders(stream)
-      const { version } = yield* routesOf(stream).apply(asked.document, reason, placesWith(means))
+      if (isNews && !isDry) yield* awaitReaders(waiting)
+      const { version } = yield* routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
       return { version, moves }
     })
   )
@@ -121,7 +131,7 @@ export const place = (
   )
 
 /** Ends moves that hold nothing up for good yet: applies an older document again, with a new version, that has those streams where they lie. */
-export const abort = (transport: Transport, tool: MoveTool): Effect.Effect<AppliedTable, ControlError> =>
+export const abort = (transport: Transport, tool: MoveTool & SaidOfRest): Effect.Effect<AppliedTable, ControlError> =>
   writing(transport, tool, {}, (fleet) => {
     const { streams } = fleet.stream.control
     const moving = Array.from(streams).filter(([, placement]) => endsOf(placement).source !== undefined)
@@ -132,9 +142,13 @@ export const abort = (transport: Transport, tool: MoveTool): Effect.Effect<Appli
       return Effect.fail(
         refused(`${namesText(late)} is sealed where it lay, and goes on from there; roll back instead`)
       )
-    const back = new Map(moving.map(([name, placement]) => [name, endsOf(placement).source?.place]))
-    return backTo(fleet, tool, (name) => back.get(name))
+    const back = new Map(moving.flatMap(([name, placement]) => pairOf(name, endsOf(placement).source?.place)))
+    return backTo(fleet, tool, back)
   })
+
+function pairOf(name: string, place: Place | undefined): ReadonlyArray<readonly [string, Place]> {
+  return place === undefined ? [] : [[name, place]]
+}
 
 /** Before `sealed` the old place can be written on. */
 function isAbortable(placement: Placement): boolean {
@@ -145,7 +159,7 @@ function isAbortable(placement: Placement): boolean {
 /** Moves streams back: applies the last document, with a new version, that has them where they lay before. All that was moved last when none is named. */
 export const rollback = (
   transport: Transport,
-  asked: MoveTool & { readonly streams?: ReadonlyArray<string> | undefined }
+  asked: MoveTool & SaidOfRest & { readonly streams?: ReadonlyArray<string> | undefined }
 ): Effect.Effect<AppliedTable, ControlError> =>
   writing(transport, asked, {}, (fleet) => {
     const { control } = fleet.stream
@@ -158,34 +172,8 @@ export const rollback = (
         return Effect.fail(refused(`stream ${name} has not moved, as far as is known`))
     }
     if (back.size === 0) return Effect.fail(refused("no stream has moved, as far as is known"))
-    return backTo(fleet, asked, (name) => back.get(name))
+    return backTo(fleet, asked, back)
   })
-
-/** Applies the newest older document that has streams in the topics that are asked for. */
-const backTo = Effect.fnUntraced(function* (
-  { stream, means }: OpenFleet & { readonly stream: ToolStream },
-  { reason = "" }: MoveTool,
-  placeBefore: (stream: string) => Place | undefined
-): Effect.fn.Return<AppliedTable, ControlError> {
-  const { control } = stream
-  const isBefore = (document: string): boolean => {
-    const routes = Result.getOrUndefined(means.compile(document))
-    return Array.from(control.streams.keys()).every((name) => {
-      const wanted = placeBefore(name)
-      if (wanted === undefined || routes === undefined) return routes !== undefined
-      const found = Result.getOrUndefined(readRouteOf(routes, name))
-      return found !== undefined && isSameTopic(wanted, { ...found.leg, partitions: 0 })
-    })
-  }
-  const found = pastDocuments(control)
-    .slice(0, -1)
-    .findLast(({ document }) => isBefore(document))
-  if (found === undefined)
-    return yield* refused("no document in the history has those streams where they lay; apply one that does")
-  const routes = routesOf(stream)
-  const text = yield* routes.textBackTo(found.version)
-  return yield* routes.apply(text, backReason(found.version, reason), placesWith(means))
-})
 
 /** How far the moves of all placed streams are. Without drivers no cluster is asked, and nobody knows how far groups are behind. */
 export const status = (

@@ -35,6 +35,7 @@ export function epochOf(placement: Placement, duty: Duty): Epoch | undefined {
     case "retire":
       return duty.epoch
     case "sweep":
+    case "giveUp":
     case "awaitLeaving":
       return placement.epochs.find(({ epoch }) => epoch === duty.epoch)
   }

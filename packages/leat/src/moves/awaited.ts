@@ -61,6 +61,7 @@ export function awaitedBy(
       return `${namesText(duty.members)} may still write to the place of epoch ${duty.epoch}, which was abandoned; give up who of them is dead`
     case "open":
     case "sweep":
+    case "giveUp":
     case "retire":
       return undefined
   }

@@ -56,8 +56,10 @@ export type GivenUp = { readonly member: string } | { readonly silentFor: Durati
 
 /**
  * A person's word: writers that were passed over, or that have not left an abandoned place, are dead, and so is all that they sent; or a group reads
- * no more, and what it has not settled in old places is not kept for it. Gives who they were. Fails with `Refused` for one that is waited for nowhere, or
- * that was heard of just now.
+ * no more, and what it has not settled in old places is not kept for it. Of all streams when none is named, and of a group one has to be. Gives who they
+ * were. Fails with `Refused` for one that is waited for nowhere, or that was heard of just now.
+ *
+ * A writer is a process, so the word holds for all streams: whoever coordinates gives it up where it is passed over later.
  *
  * @example
  * ```ts
@@ -66,44 +68,49 @@ export type GivenUp = { readonly member: string } | { readonly silentFor: Durati
  */
 export const giveUp = (
   transport: Transport,
-  asked: MoveTool & { readonly stream: string } & GivenUp
+  asked: MoveTool & { readonly stream?: string | undefined } & GivenUp
 ): Effect.Effect<ReadonlyArray<string>, ControlError> =>
-  writing(transport, asked, { stream: asked?.stream }, (fleet) =>
+  writing(transport, asked, { stream: asked?.stream ?? "" }, (fleet) =>
     Effect.gen(function* () {
       const { stream, seen, places } = fleet
-      const placement = yield* placementOf(stream.control, asked.stream)
-      if ("group" in asked) return yield* groupGivenUp(fleet, asked, placement)
+      const { streams } = stream.control
+      const { stream: only } = asked
+      if ("group" in asked) {
+        if (only === undefined) return yield* refused("say of which stream the group reads no more")
+        return yield* groupGivenUp(fleet, { ...asked, stream: only }, yield* placementOf(stream.control, only))
+      }
+      const all = only === undefined ? streams : new Map([[only, yield* placementOf(stream.control, only)]])
       const nowMs = yield* Clock.currentTimeMillis
       const silentMs = (member: string): number => nowMs - (seen.get(member) ?? 0)
-      const owing = placement.epochs.flatMap((epoch) =>
-        Array.from(epoch.over, ([member, upTo]) => ({ epoch, member, isOwing: upTo === undefined })).filter(
-          ({ isOwing }) => isOwing
+      const owing = Array.from(all).flatMap(([name, { epochs }]) =>
+        epochs.flatMap((epoch) =>
+          Array.from(epoch.over).flatMap(([member, upTo]) => (upTo === undefined ? [{ name, epoch, member }] : []))
         )
       )
-      const fault = giveUpFault(
-        asked,
-        owing.map(({ member }) => member),
-        silentMs
-      )
+      const fault = giveUpFault(asked, Array.from(new Set(owing.map(({ member }) => member))), silentMs)
       if (fault !== undefined) return yield* refused(fault)
       const leastMs = "silentFor" in asked ? Duration.toMillis(asked.silentFor) : 0
       const those = owing.filter(({ member }) =>
         "member" in asked ? member === asked.member : silentMs(member) >= leastMs
       )
-      for (const { epoch, member } of those) {
+      for (const { name, epoch, member } of those) {
         // Read after it is known to be dead: all that it wrote lies before.
         const upTo =
           epoch.phase === "abandoned" ? [] : yield* Effect.mapError(places.ends(epoch.place), ({ why }) => refused(why))
-        const record = { kind: "givenUp", stream: asked.stream, epoch: epoch.epoch, member, upTo } as const
+        const record = { kind: "givenUp", stream: name, epoch: epoch.epoch, member, upTo } as const
         const { counts } = yield* stream.write(record, asked.reason)
-        if (!counts) return yield* overtaken(asked.stream)
+        if (!counts && !isGivenUp(stream.control, name, member)) return yield* overtaken(name)
         // No move waits until a document is in force there. Does not count while it writes another stream.
         const { beats } = stream.control.members.get(member) ?? {}
         if (beats !== undefined) yield* Effect.ignore(stream.write({ kind: "forgotten", member, beats }, asked.reason))
       }
-      return those.map(({ member }) => member)
+      return Array.from(new Set(those.map(({ member }) => member)))
     })
   )
+
+/** By somebody who was faster: a coordinator, by a word of another stream. */
+const isGivenUp = ({ streams }: Control, stream: string, member: string): boolean =>
+  streams.get(stream)?.writers.get(member) === "givenUp"
 
 /** It counts as one that has settled all of the epochs that wait for it. Of a cluster that does not answer a person knows better. */
 const groupGivenUp = Effect.fnUntraced(function* (
@@ -179,7 +186,7 @@ export const retire = (
 const livingMs = 15_000
 
 function giveUpFault(
-  asked: { readonly stream: string } & Exclude<GivenUp, { readonly group: string }>,
+  asked: { readonly stream?: string | undefined } & Exclude<GivenUp, { readonly group: string }>,
   owing: ReadonlyArray<string>,
   silentMs: (member: string) => number
 ): string | undefined {
@@ -189,8 +196,9 @@ function giveUpFault(
       : undefined
   const { member, stream } = asked
   if (!owing.includes(member)) {
-    const others = owing.length === 0 ? "it waits for nobody" : `it waits for ${namesText(owing)}`
-    return `stream ${stream} waits for no ${member} that was passed over; ${others}`
+    const who = stream === undefined ? "no stream waits for" : `stream ${stream} waits for no`
+    const [it, waits] = stream === undefined ? ["they", "wait"] : ["it", "waits"]
+    return `${who} ${member} that was passed over; ${it} ${waits} for ${owing.length === 0 ? "nobody" : namesText(owing)}`
   }
   const heardMs = silentMs(member)
   return heardMs < livingMs

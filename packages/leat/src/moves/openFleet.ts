@@ -1,5 +1,5 @@
 /** What tools of moves begin with: the control stream, read whole, and the clusters of its documents. */
-import { Effect, Result, type Scope } from "effect"
+import { Clock, Effect, Result, type Scope } from "effect"
 import { apply, type Control } from "../control/Control.ts"
 import { ControlledRoutes, type WrittenStream } from "../control/ControlledRoutes.ts"
 import { ControlError } from "../control/ControlError.ts"
@@ -13,6 +13,7 @@ import { type Driver, type Transport, TransportError } from "../transport/index.
 import { LastSteps } from "./moveStatus.ts"
 import { Places } from "./Places.ts"
 import type { KnownFleet } from "./planMove.ts"
+import { Silence } from "./Silence.ts"
 
 /** Who does it, and with what it opens the clusters of documents. */
 export interface MoveTool extends Tool {
@@ -47,7 +48,8 @@ export const fleetOf = Effect.fnUntraced(function* (
     steps.see(record)
   })
   const means = meansOf(drivers, references, partitions)
-  return { control, seen, steps, means, places: new Places((cluster) => openedOf(control, means, cluster)) }
+  const silence = new Silence(control, seen, yield* Clock.currentTimeMillis)
+  return { control, seen, silence, steps, means, places: new Places((cluster) => openedOf(control, means, cluster)) }
 })
 
 /** A cluster of the document in force, or of the last one that had it: what has moved away is read there until it is retired. */

@@ -26,6 +26,8 @@ export function perform(task: Task, means: Means): Effect.Effect<Outcome, Troubl
       return sweep({ ...task, duty }, means)
     case "retire":
       return retire({ ...task, duty }, means)
+    case "giveUp":
+      return giveUp({ ...task, duty }, means)
     case "awaitLeaving":
       return Effect.succeed("a person has to say that they are gone")
   }
@@ -41,6 +43,17 @@ function seal(
     written(means, { kind: "sealed", stream, base: placement.step, end, over })
   )
 }
+
+/** All that the dead wrote lies before the ends that are read after the word about them. */
+const giveUp = Effect.fnUntraced(function* (
+  { stream, duty }: Task<DutyCalled<"giveUp">>,
+  means: Means
+): Effect.fn.Return<Outcome, Trouble> {
+  const { epoch, place, isAbandoned, members } = duty
+  const upTo = isAbandoned ? [] : yield* means.places.ends(place)
+  for (const member of members) yield* written(means, { kind: "givenUp", stream, epoch, member, upTo })
+  return undefined
+})
 
 /** Not before the target is there and fits: until here nothing is held up, and another document ends it. */
 function startSealing({ stream, placement }: Task, means: Means): Effect.Effect<Outcome, Trouble> {

@@ -4,7 +4,8 @@ import type { Control } from "../control/Control.ts"
 import { ControlError } from "../control/ControlError.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import { applyFault, type FleetProcess, processesOf, versionAt } from "../control/fleet.ts"
-import { compiled, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
+import { compiled, leftBehindIn, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
+import type { SaidOfRest } from "../control/leftBehind.ts"
 import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { versionIn } from "../routes/documentVersion.ts"
@@ -12,6 +13,7 @@ import { partitionFault } from "../routes/partitionFault.ts"
 import type { Leg, Route, Routes } from "../routes/Routes.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
 import { answered, placeText } from "./Places.ts"
+import type { QuietProcess, Silence } from "./Silence.ts"
 import { Trouble } from "./Trouble.ts"
 
 /** A stream that a document puts elsewhere. */
@@ -35,16 +37,21 @@ export interface MovePlan {
   readonly processes: ReadonlyArray<FleetProcess>
   /** Processes that nobody has heard of for a minute: they are passed over, and the move ends when they come back or are given up. */
   readonly silent: ReadonlyArray<string>
+  /** Processes that may be gone: the start waits until they beat, or count as gone. */
+  readonly quiet: ReadonlyArray<QuietProcess>
   /** Why it may not be started, a sentence each; empty: it may. */
   readonly refused: ReadonlyArray<string>
 }
 
 export interface Asked {
+  readonly said: SaidOfRest
   readonly document: string
   /** Streams that no document names without a star have to be named. */
   readonly streams: ReadonlyArray<string>
   readonly foreignWritersStopped: boolean
   readonly contracts: ReadonlyArray<ContractInfo>
+  /** Whoever starts it waits until each process has the document in force that is, or counts as gone. */
+  readonly waits: boolean
 }
 
 /** What is known of the fleet. */
@@ -52,10 +59,11 @@ export interface KnownFleet {
   readonly control: Control
   /** Who has written in the control stream, and when last, as far as it is kept. */
   readonly seen: ReadonlyMap<string, number>
+  readonly silence: Silence
 }
 
 export const planMove = (
-  { control, seen }: KnownFleet,
+  { control, seen, silence }: KnownFleet,
   means: PlacesMeans,
   asked: Asked
 ): Effect.Effect<MovePlan, ControlError> =>
@@ -63,19 +71,22 @@ export const planMove = (
     const { document } = asked
     const nowMs = yield* Clock.currentTimeMillis
     const processes = processesOf(control)
-    const silent = processes.filter((one) => isSilent(one, seen, nowMs)).map(({ incarnation }) => incarnation)
-    const told = { from: versionAt(control, control.version), to: versionIn(document), processes, silent }
+    const names = processes.map(({ incarnation }) => incarnation)
+    const silent = names.filter((name) => silence.isGone(name, nowMs))
+    const quiet = names.map((name) => silence.quiet(name, nowMs)).filter((one) => one !== undefined)
+    const told = { from: versionAt(control, control.version), to: versionIn(document), processes, silent, quiet }
     const fault = control.version === 0 ? noDocument : applyFault(control, document)
     if (fault !== undefined) return { ...told, moves: [], refused: [fault] }
     const before = yield* Effect.fromResult(compiled(means, control.document))
     const after = yield* Effect.fromResult(compiled(means, document))
-    const refused: Array<string> = [...lateProcesses(control, seen, nowMs)]
+    const waitedFor = asked.waits ? quiet.map(({ incarnation }) => incarnation) : []
+    const refused: Array<string> = [...lateProcesses(control, new Set([...silent, ...waitedFor]))]
     const moves: Array<PlannedMove> = []
     for (const stream of streamsOf(control, before, after, asked.streams)) {
       const found = candidate(control, before, after, stream)
       if (typeof found === "string") refused.push(found)
       else if (found !== undefined) {
-        const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen })
+        const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen, silence })
         if (move !== undefined) moves.push(move)
         refused.push(...faults)
       } else if (asked.streams.includes(stream))
@@ -99,19 +110,11 @@ function streamsOf(
   return Array.from(new Set([...asked, ...streams.keys(), ...named.filter((name) => !name.includes("*"))]))
 }
 
-/** From the last word of a process on, in milliseconds: nobody waits for one that is silent for longer. */
-const silentMs = 60_000
-
-function isSilent({ incarnation }: FleetProcess, seen: KnownFleet["seen"], nowMs: number): boolean {
-  return nowMs - (seen.get(incarnation) ?? 0) > silentMs
-}
-
 /** A process that has not this document in force may not take the next one either, and would hold up the move. */
-function lateProcesses(control: Control, seen: KnownFleet["seen"], nowMs: number): ReadonlyArray<string> {
+function lateProcesses(control: Control, excused: ReadonlySet<string>): ReadonlyArray<string> {
   const version = versionAt(control, control.version)
-  return processesOf(control).flatMap((process) => {
-    const { incarnation, applied, refused } = process
-    if (applied === version || isSilent(process, seen, nowMs)) return []
+  return processesOf(control).flatMap(({ incarnation, applied, refused }) => {
+    if (applied === version || excused.has(incarnation)) return []
     const why = refused === undefined ? "" : `; it refuses ${refused}`
     return [
       `process ${incarnation} has ${applied === 0 ? "its own routes" : `version ${applied}`} in force, and not version ${version}${why}`
@@ -140,6 +143,9 @@ function candidate(control: Control, before: Routes, after: Routes, stream: stri
   const { source, newest } = placement === undefined ? { source: undefined, newest: undefined } : endsOf(placement)
   if (source !== undefined && newest !== undefined)
     return `stream ${stream} moves to ${placeText(newest.place)} already; abort that, or wait until it is over`
+  const [here, there] = [after.clusters.get(was.cluster)?.place, after.clusters.get(leg.cluster)?.place]
+  if (was.topic === leg.topic && here !== undefined && here === there)
+    return `stream ${stream} would move from ${was.sink} to ${leg.sink}, which is the same topic under another name of its cluster; a stream has to move to another topic, and a cluster keeps its name while streams lie there`
   if (!after.clusters.has(was.cluster))
     return `cluster ${was.cluster} is not in the document, and what lies in ${was.sink} has to be read there; leave it in until the move is over`
   return { stream, route: now.success.route, leg, was, isPlaced: placement !== undefined }
@@ -169,6 +175,9 @@ const looked = (
     const contract = asked.contracts.find((one) => one.stream === stream)
     const wrong = contract === undefined ? undefined : partitionFault(contract, route, leg, to.partitions)
     if (wrong !== undefined) faults.push(wrong.message)
+    faults.push(
+      ...(yield* leftBehindIn(means, before, { stream, was, place: from, said: { ...asked.said, contract } }))
+    )
     const nowMs = yield* Clock.currentTimeMillis
     const [ofOld, writers] = yield* Effect.scoped(
       Effect.flatMap(means.transportOf(before, was.cluster), (transport) => {

@@ -112,6 +112,20 @@ describe("what was pulled from a place of a stream that moves", () => {
     ])
   })
 
+  it("gives what is older than the first epoch where the stream lay then, and leaves it out elsewhere: it is of a mirror that was there before", () => {
+    const rows = batch([
+      [0, 1],
+      [1, 3],
+      [2, 1]
+    ])
+    const first = new EpochLine(stream, 0n)
+    first.received([rows])
+    expect(shown(first.take(readable(3, 0), 3))).toMatchObject({ at: [0, 1, 2], next: 3 })
+    const later = new EpochLine(stream, 0n)
+    later.received([rows])
+    expect(shown(later.take(readable(4, 0), 3))).toEqual({ at: [], next: 3, gap: "otherEpoch" })
+  })
+
   it("keeps the reason of the driver where positions are missing", () => {
     const line = new EpochLine(stream, 0n)
     line.received([

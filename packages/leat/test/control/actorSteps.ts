@@ -144,6 +144,9 @@ function takesOn(world: World, a: number, duty: Duty, model: Model, emit: Emit):
     case "seal":
       if (duty.place.topic !== world.dead) seals(world, a, duty, model, emit)
       break
+    // One stream has nobody's word about another.
+    case "giveUp":
+      break
     case "awaitLeaving":
       for (const member of duty.members) givesUp(world, a, { ...duty, member, upTo: [] }, model, emit)
       break

@@ -1,8 +1,19 @@
-import { Cause, Clock, Effect, Exit, Logger, type Scope } from "effect"
-import { type Driver, Leat, type LeatOptions, MemoryBroker, memoryDriver, type OpenLeat, TransportError } from "leat"
+import { Cause, Clock, Effect, Exit, Logger, Result, Schedule, type Scope, Stream } from "effect"
+import {
+  ControlTools,
+  type Driver,
+  Leat,
+  type LeatOptions,
+  MemoryBroker,
+  memoryDriver,
+  type OpenLeat,
+  TransportError
+} from "leat"
 import { open } from "leat/promise"
 import { simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { readEntry } from "../../src/control/controlCodec.ts"
+import { openControlStream } from "../../src/control/ControlStream.ts"
 import { noteContract } from "../contracts/Note.ts"
 
 const documentOf = (version: number, settings = ""): string => `version: ${version}
@@ -90,6 +101,53 @@ describe("the routes of a fleet", () => {
       "Info version 2 of the routes, which was applied to the fleet, is in force",
       "Info version 2 of the routes, which was applied to the fleet, is in force"
     ])
+  })
+
+  it("are in force in a process from its first beat on, which says so, however much there was to read", () => {
+    // A process lets others have a turn after so many steps, wherever that is.
+    const said = Array.from({ length: 30 }, (_, index) => {
+      const records = 40 + index
+      let applied: number | undefined
+      story((fleet) =>
+        Effect.gen(function* () {
+          const transport = yield* fleet.driver.open("local", {})
+          yield* ControlTools.apply(transport, { author: "deploy", document: documentOf(2) })
+          const more = yield* openControlStream({ transport, topic: "leat-control", author: "more", isTool: true })
+          for (let count = 0; count < records; count++)
+            yield* more.write({ kind: "joined", stream: "none", member: "more" })
+          yield* opened(fleet)
+          yield* Effect.sleep("1 second")
+          const batches = yield* Stream.runCollect(transport.read("leat-control", 0, { fromPosition: 0n }))
+          const written = batches.flatMap(({ records: all }) =>
+            all.map(({ value }) => readEntry(value ?? new Uint8Array()))
+          )
+          const beat = written.map((one) => Result.getOrThrow(one).record).find(({ kind }) => kind === "beat")
+          applied = beat?.kind === "beat" ? beat.version : undefined
+        })
+      )
+      return applied
+    })
+    // The first of all that were applied.
+    expect(new Set(said)).toEqual(new Set([1]))
+  })
+
+  it("are refused by a process that begins with its own, as its first beat says", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* opened(fleet, { routes: documentOf(1) })
+        yield* controlOf(one).apply(documentOf(2).replace("memory", "shared"))
+        yield* Effect.sleep("3 seconds")
+        const other = { ...fleet.driver, name: "other" }
+        const cluster = { transport: "other" }
+        yield* Effect.forkScoped(opened({ ...fleet, driver: other }, { routes: documentOf(1), control: { cluster } }))
+        const beat = Effect.suspend(() => {
+          const found = controlOf(one).status().processes[1]
+          return found === undefined ? Effect.fail("no beat yet") : Effect.succeed(found)
+        })
+        const first = yield* Effect.retry(beat, { schedule: Schedule.spaced("10 millis"), times: 300 })
+        expect(first).toMatchObject({ applied: 0, refused: expect.stringContaining("version 2: ") as unknown })
+      })
+    )
   })
 
   it("have one winner: who was overtaken is told, and sees what the other has applied", () => {

@@ -4,7 +4,7 @@ import { batchOf, type Driver, sendEffect, type Transport } from "leat/transport
 import { describe, expect, it } from "vitest"
 import type { ControlStream } from "../../src/control/ControlStream.ts"
 import { noteContract } from "../contracts/Note.ts"
-import { type Fleet, headerOf, incarnation, placementIn, story, stream } from "./fleet.ts"
+import { type Fleet, headerOf, incarnation, placementIn, story, stream, until } from "./fleet.ts"
 
 /** A document that has the stream in one place, and a version. */
 const documentOf = (version: number, at: string, more = ""): string => `version: ${version}
@@ -198,6 +198,65 @@ describe("the start of a move", () => {
         yield* MoveTools.start(fleet.transport, { ...tool, ...asked(documentOf(2, "b/new")) })
         yield* one.look
         expect(one.control.version).toBe(2)
+      })
+    )
+  })
+
+  it("waits for a process that was killed before it had the document in force until it counts as gone, and says so", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* fleet.process(2, { applied: () => 0, beatEvery: "10 hours" })
+        yield* Effect.sleep("14 seconds")
+        const start = { ...tool, ...asked(documentOf(2, "b/new")) }
+        const { quiet, silent, refused } = yield* MoveTools.plan(fleet.transport, start)
+        const [found] = quiet
+        expect([quiet.length, silent, refused]).toEqual([1, [], []])
+        expect(found?.incarnation).toBe(incarnation(2))
+        const nowMs = yield* Clock.currentTimeMillis
+        expect(nowMs - (found?.seenMs ?? 0)).toBe(14_000)
+        // A start that begins now would watch it for so long.
+        expect(found?.goneMs).toBe(nowMs + 30_000)
+        const told: Array<string> = []
+        yield* MoveTools.start(fleet.transport, { ...start, onWaiting: (why) => void told.push(why) })
+        yield* one.look
+        expect(one.control.version).toBe(2)
+        const tookMs = (yield* Clock.currentTimeMillis) - nowMs
+        // It is watched for a lease, and then nobody waits for it any more.
+        expect([tookMs >= 30_000, tookMs < 42_000, tookMs]).toEqual([true, true, tookMs])
+        expect(told).toEqual([
+          `process ${incarnation(2)} has not the document in force that is, and has not beaten for 14 seconds; in 30 seconds it counts as gone, and is waited for no more`
+        ])
+      })
+    )
+  })
+
+  it("is refused where such a process comes back, and has still another document in force", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool } = yield* opened(fleet, 1)
+        const two = yield* fleet.process(2, { applied: () => 0, beatEvery: "10 hours" })
+        yield* Effect.sleep("14 seconds")
+        yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), two.beat)))
+        expect(yield* refusal(MoveTools.start(fleet.transport, { ...tool, ...asked(documentOf(2, "b/new")) }))).toBe(
+          `Refused: process ${incarnation(2)} has its own routes in force, and not version 1`
+        )
+      })
+    )
+  })
+
+  it("waits no second time for who is gone, and not at all for who was gone before", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* fleet.process(2, { beatEvery: "10 hours" })
+        yield* Effect.sleep("61 seconds")
+        const startMs = yield* Clock.currentTimeMillis
+        yield* MoveTools.start(fleet.transport, { ...tool, ...asked(documentOf(2, "b/new")) })
+        yield* one.look
+        expect(one.control.version).toBe(2)
+        // Two beats of the other.
+        expect((yield* Clock.currentTimeMillis) - startMs).toBeLessThan(12_000)
       })
     )
   })
@@ -409,6 +468,68 @@ describe("a person's word", () => {
       )
   })
 
+  it.each(["a word without a stream", "a coordinator, by a word of one of them"])(
+    "gives up a dead process in all streams, by %s",
+    (by) => {
+      story((fleet) =>
+        Effect.gen(function* () {
+          const { tool, one, a, b, drivers } = yield* opened(fleet, 1)
+          const other = "test.second"
+          const at = (version: number, place: string) => documentOf(version, place)
+          yield* ControlTools.apply(fleet.transport, {
+            ...tool,
+            author: "apart",
+            document: at(2, 'a/"{stream}"'),
+            drivers
+          })
+          for (const topic of [stream, other]) yield* a.ensure({ topic, partitions: 2 })
+          yield* fleet.process(2, { beatEvery: "10 hours" })
+          yield* Effect.sleep("6 seconds")
+          yield* MoveTools.start(fleet.transport, {
+            ...tool,
+            document: at(3, 'b/"{stream}"'),
+            streams: [stream, other],
+            foreignWritersStopped: true
+          })
+          yield* Effect.sleep("20 seconds")
+          yield* one.look
+          const over = new Map([[incarnation(2), one.control.members.get(incarnation(2))?.beats ?? 0]])
+          for (const name of [stream, other]) {
+            const step = () => one.control.streams.get(name)?.step ?? 0
+            yield* one.write({ kind: "sealing", stream: name, base: step() })
+            const attempt = one.control.streams.get(name)?.epochs[0]?.attempt ?? 0
+            const drained = { epoch: 1, attempt, member: incarnation(1), upTo: [0, 0] }
+            yield* one.write({ kind: "drained", stream: name, ...drained })
+            yield* put(a, name, [["leat", headerOf(incarnation(2), 1, 0, 1, name)]], 1)
+            yield* one.write({ kind: "sealed", stream: name, base: step(), end: [0, 0], over })
+            yield* one.write({ kind: "opened", stream: name, base: step(), begin: [0, 0, 0, 0] })
+          }
+          const dead = { member: incarnation(2) }
+          const ofAll = by === "a word without a stream"
+          expect(yield* MoveTools.giveUp(fleet.transport, { ...tool, ...dead, ...(ofAll ? {} : { stream }) })).toEqual([
+            incarnation(2)
+          ])
+          yield* one.look
+          const isGivenUp = (name: string) => one.control.streams.get(name)?.writers.get(incarnation(2)) === "givenUp"
+          expect([stream, other].map(isGivenUp)).toEqual([true, ofAll])
+          expect(yield* refusal(MoveTools.giveUp(fleet.transport, { ...tool, ...dead, stream }))).toContain(
+            "it waits for nobody"
+          )
+          const transportOf = (cluster: string) => Effect.succeed(cluster === "a" ? a : b)
+          yield* Effect.forkScoped(fleet.coordinator(one, { transportOf }))
+          // What it wrote behind the end is sent on, as of one that lives.
+          const isRetired = (name: string) => one.control.streams.get(name)?.epochs[0]?.phase === "retired"
+          yield* until("retired", () => [stream, other].every(isRetired))
+          expect(isGivenUp(other)).toBe(true)
+          for (const name of [stream, other]) {
+            const bounds = yield* b.bounds(name)
+            expect(bounds.reduce((sum, { end }) => sum + end, 0n)).toBe(1n)
+          }
+        })
+      )
+    }
+  )
+
   it("gives up a group that reads no more: nothing is kept for it", () => {
     story((fleet) =>
       Effect.gen(function* () {
@@ -526,6 +647,10 @@ describe("a person's word", () => {
           [
             MoveTools.place(transport, { author: "x", drivers: [], streams: [1] } as never),
             "Refused: streams is a list of names of streams"
+          ],
+          [
+            MoveTools.start(transport, { author: "x", drivers: [], document: "", onWaiting: 7 } as never),
+            "Refused: onWaiting is a function, and not a number"
           ],
           [
             MoveTools.abort(transport, { author: "x" } as never),

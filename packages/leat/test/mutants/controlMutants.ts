@@ -246,5 +246,16 @@ export const controlMutants: ReadonlyArray<Mutant> = [
         )`,
     foundBy: "control/controlledRoutes.test.ts",
     test: "are refused by the process that cannot have them"
+  },
+  {
+    name: "the first beat is written before it is known what is applied",
+    file: "control/ControlStream.ts",
+    find: `  options.begin?.(stream)
+`,
+    replace: `  if (options.isTool !== true) yield* stream.beat
+  options.begin?.(stream)
+`,
+    foundBy: "control/controlledRoutes.test.ts",
+    test: "are in force in a process from its first beat on"
   }
 ]

@@ -6,10 +6,84 @@ const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
 
 const ofStraying = { foundBy: "moves/straying.test.ts" } as const
 
+const ofRest = { foundBy: "moves/leftBehind.test.ts" } as const
+
 const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "a best-effort leg is required when its stream is placed",
+    file: "moves/PlacedRoute.ts",
+    find: `required: readLeg.required`,
+    replace: `required: true`,
+    foundBy: "moves/PlacedRoute.test.ts",
+    test: "is best effort where it was"
+  },
+  {
+    name: "a plan leaves what stands in for the old leg",
+    file: "moves/planMove.ts",
+    find: `...(yield* leftBehindIn(means, before, { stream, was, place: from, said: { ...asked.said, contract } }))`,
+    replace: `...[]`,
+    ...ofRest,
+    test: "keeps a stream where it is: a fallback"
+  },
+  {
+    name: "a document leaves what stands in for the old leg",
+    file: "control/places.ts",
+    find: `if (left.length > 0) return yield*`,
+    replace: `if (left.length < 0) return yield*`,
+    ...ofRest,
+    test: "keeps a stream where it is: a fallback"
+  },
+  {
+    name: "a spill and a fallback are nothing",
+    file: "control/leftBehind.ts",
+    find: `if (was[name] !== undefined)`,
+    replace: `if (was[name] === null)`,
+    ...ofRest,
+    test: "keeps a stream where it is: a fallback"
+  },
+  {
+    name: "the state of a compacted topic may stay behind",
+    file: "control/leftBehind.ts",
+    find: `(contract?.compacted === true || (yield* isCompacted(place, transport)))`,
+    replace: `contract?.compacted === true`,
+    ...ofRest,
+    test: "keeps a stream where it is: the latest event"
+  },
+  {
+    name: "one cluster under two names is two",
+    file: "moves/planMove.ts",
+    find: `here !== undefined && here === there)`,
+    replace: `here === undefined)`,
+    ...ofRest,
+    test: "does not move a stream from one name"
+  },
+  {
+    name: "a way back forgets the clusters that it did not know",
+    file: "moves/backTo.ts",
+    find: `if (missing.length === 0) return text`,
+    replace: `if (missing.length >= 0) return text`,
+    ...ofRest,
+    test: "keeps the clusters that the older document"
+  },
+  {
+    name: "a way back takes others along",
+    file: "moves/backTo.ts",
+    find: `placeBefore.get(name) ?? endsOf(placement).newest?.place`,
+    replace: `placeBefore.get(name)`,
+    ...ofRest,
+    test: "moves no stream that was not asked for"
+  },
+  {
+    name: "a mirror that was there before is of the epoch that begins there",
+    file: "consume/EpochLine.ts",
+    find: `(epoch < firstEpoch && readable.epoch === firstEpoch)`,
+    replace: `epoch < firstEpoch`,
+    foundBy: "consume/EpochLine.test.ts",
+    test: "of a mirror that was there before"
+  },
   {
     name: "who begins after a topic has grown writes to all of it",
     file: "moves/PlacedRoute.ts",
@@ -42,6 +116,54 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     replace: `this.#written = undefined`,
     ...ofStraying,
     test: "sends on what it has stored where nobody reads"
+  },
+  {
+    name: "a word about a dead process is for one stream",
+    file: "control/duties.ts",
+    find: `if (writers.get(member) === "givenUp") return true`,
+    replace: `if (writers.get(member) === undefined) return true`,
+    ...ofTools,
+    test: "gives up a dead process in all streams"
+  },
+  {
+    name: "a silent process is given up without a word",
+    file: "control/duties.ts",
+    find: `(upTo === undefined && isDead(member) ? [member] : [])`,
+    replace: `(upTo === undefined ? [member] : [])`,
+    ...ofCoordinators,
+    test: "passes over a writer that does not beat"
+  },
+  {
+    name: "a plan is refused for a process that may be gone",
+    file: "moves/planMove.ts",
+    find: `asked.waits ? quiet.map(({ incarnation }) => incarnation) : []`,
+    replace: `asked.waits ? [] : []`,
+    ...ofTools,
+    test: "waits for a process that was killed"
+  },
+  {
+    name: "who was not watched is gone",
+    file: "moves/Silence.ts",
+    find: `Math.min(this.#begunMs + watchedMsMax,`,
+    replace: `Math.min(this.#begunMs,`,
+    ...ofTools,
+    test: "waits for a process that was killed"
+  },
+  {
+    name: "who comes back while a start waits is gone all the same",
+    file: "moves/Silence.ts",
+    find: `if (this.#beats.get(member)?.beats !== beats) this.#beats`,
+    replace: `if (!this.#beats.has(member)) this.#beats`,
+    ...ofTools,
+    test: "is refused where such a process comes back"
+  },
+  {
+    name: "a start waits for who is gone",
+    file: "moves/placing.ts",
+    find: `if (silence.isGone(member, nowMs)) return false`,
+    replace: `if (silence.isGone(member, 0)) return false`,
+    ...ofTools,
+    test: "waits no second time for who is gone"
   },
   {
     name: "a move begins although a writer refuses the document",
@@ -188,8 +310,8 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a document that leaves a stream where it lies asks its cluster for partitions",
     file: "control/places.ts",
-    find: `knownPlace(placement, leg) ?? (`,
-    replace: `(undefined as Place | undefined) ?? (`,
+    find: `const known = knownPlace(placement, leg)`,
+    replace: `const known = undefined as Place | undefined`,
     ...ofTools,
     test: "keeps the partitions that a stream was placed with"
   },

@@ -59,12 +59,10 @@ export const placedWriterMutants: ReadonlyArray<Mutant> = [
   {
     name: "an epoch is written under the number of the document",
     file: route,
-    find: `    required: true,
-    epoch,
-`,
-    replace: `    required: true,
-    epoch: like.epoch,
-`,
+    find: `    epoch,
+    partitions`,
+    replace: `    epoch: like.epoch,
+    partitions`,
     foundBy,
     test: "goes on in the new place of 4"
   },

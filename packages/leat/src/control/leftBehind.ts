@@ -1,0 +1,57 @@
+/**
+ * What would be left where a stream lay, because a move does not take it along. Who reads and sends on what stands in for a leg is whoever has that leg
+ * open, and after the move nobody has; and the latest event of a key is not published again for those who begin later.
+ */
+import { Effect } from "effect"
+import type { ContractInfo } from "../contract/Contract.ts"
+import type { Leg } from "../routes/Routes.ts"
+import { standIns } from "../routes/standIns.ts"
+import type { Transport, TransportError } from "../transport/index.ts"
+import type { Place } from "./ControlRecord.ts"
+
+/** What a person says of it. */
+export interface SaidOfRest {
+  /** What stands in for the old leg, its spill or its fallbacks, is empty, and nothing goes there while the stream moves. */
+  readonly standInsEmpty?: boolean | undefined
+  /** Nobody will need the latest event of keys that are not published again. */
+  readonly withoutState?: boolean | undefined
+}
+
+/** Why a stream may not leave the place of a leg, a sentence each; empty: it may. */
+export const leftBehind = (
+  stream: string,
+  was: Leg,
+  place: Place,
+  transport: Pick<Transport, "ensure">,
+  {
+    standInsEmpty = false,
+    withoutState = false,
+    contract
+  }: SaidOfRest & { readonly contract?: ContractInfo | undefined }
+): Effect.Effect<ReadonlyArray<string>, TransportError> =>
+  Effect.gen(function* () {
+    const faults: Array<string> = []
+    for (const name of standInsEmpty ? [] : standIns)
+      if (was[name] !== undefined)
+        faults.push(
+          `stream ${stream} has a ${name} at ${was.sink}, and what that holds, or takes while the stream moves, is sent on by nobody after it; see that it is empty and its cluster well, and say --stand-ins-empty (standInsEmpty)`
+        )
+    if (!withoutState && (contract?.compacted === true || (yield* isCompacted(place, transport))))
+      faults.push(
+        `stream ${stream} is compacted at ${was.sink}, and a move does not take the latest event of each key along: who begins to read later has only what is published from then on; publish the state again after the move, and say --without-state (withoutState)`
+      )
+    return faults
+  })
+
+/** It is asked for what it has otherwise, which changes nothing of a topic that is there. */
+function isCompacted(
+  { topic, partitions }: Place,
+  transport: Pick<Transport, "ensure">
+): Effect.Effect<boolean, TransportError> {
+  return Effect.map(
+    transport.ensure({ topic, partitions, compacted: false }),
+    (found) =>
+      found.status === "differs" &&
+      found.differences.some(({ property, found: has }) => property === "compacted" && has === "true")
+  )
+}
