@@ -5,13 +5,13 @@
 import { Deferred, Effect, Exit, Option, Result, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
 import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
-import type { Sinks } from "./publish/Sinks.ts"
+import type { OpenError, Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
 import { stillGoingOver } from "./routes/switch/SwitchableCluster.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
-import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import type { Moves } from "./moves/Moves.ts"
 import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
 import { Renewals } from "./routes/switch/Renewals.ts"
@@ -30,7 +30,7 @@ export interface TableSwapsOptions {
   readonly contracts: () => ReadonlyArray<ContractInfo>
   /** Of streams that are open. */
   readonly streams: () => ReadonlyArray<{ readonly contract: ContractInfo; readonly legs: HeldLegs }>
-  readonly moves: Pick<Moves, "isPlaced" | "routeOf"> | undefined
+  readonly moves: Pick<Moves, "isPlaced" | "routeOf" | "reached"> | undefined
   readonly inForce: () => Routes
   readonly adopt: (routes: Routes) => void
   /** Completes when the leat begins to close. */
@@ -86,6 +86,7 @@ export class TableSwaps {
   #swap(document: unknown): Effect.Effect<void, RouteError> {
     const { streams, closing } = this.#options
     return Effect.gen({ self: this }, function* () {
+      let targets: ReadonlyArray<OpeningLeg> | undefined
       for (;;) {
         const routes = yield* Effect.fromResult(this.#swappable(document))
         this.#coming = routes
@@ -94,11 +95,15 @@ export class TableSwaps {
           return route === undefined ? [] : legs.drainingFaults(route)
         })
         if (draining.length > 0) return yield* new RouteError({ faults: draining })
-        const missing = streams().flatMap(({ contract, legs }) => {
+        const missing: Array<OpeningLeg> = streams().flatMap(({ contract, legs }) => {
           const route = this.#routeOf(routes, contract.stream)
           return route === undefined ? [] : legs.missing(route).map((leg) => ({ leg, opening: legs.open(route, leg) }))
         })
         const clients = this.#changed(routes)
+        // Asked once. A process that cannot go there would hold up all others, when it is their turn to leave the old place.
+        const asked = targets === undefined
+        targets ??= this.#targets(routes)
+        if (asked) missing.push(...targets)
         if (missing.length === 0 && clients.length === 0) {
           this.#adopt(routes)
           return yield* this.#switch(routes)
@@ -108,6 +113,19 @@ export class TableSwaps {
         const faults = (yield* Effect.raceFirst(opening, closed)).flat()
         if (faults.length > 0) return yield* new RouteError({ faults })
       }
+    })
+  }
+
+  /** Where streams are to move that are placed: the leg is opened later, when all know of it. */
+  #targets(routes: Routes): ReadonlyArray<OpeningLeg> {
+    const { moves, source, streams } = this.#options
+    if (moves === undefined) return []
+    return streams().flatMap(({ contract }) => {
+      const route = routes.lookup(contract.stream, source)
+      if (route === undefined || !moves.isPlaced(contract.stream)) return []
+      const { readLeg } = route
+      if (moves.routeOf(contract.stream, route).readLeg.sink === readLeg.sink) return []
+      return [{ leg: readLeg, opening: moves.reached(contract, route) }]
     })
   }
 
@@ -184,6 +202,12 @@ export class TableSwaps {
       discard: true
     })
   })
+}
+
+/** A leg that is opened, or looked at, before a table is put in force. */
+interface OpeningLeg {
+  readonly leg: Leg
+  readonly opening: Effect.Effect<void, OpenError>
 }
 
 /** A client that is opened for the new section of a cluster. */

@@ -2,12 +2,14 @@
  * The streams of a leat that its fleet moves: where they lie, by the control stream, and who writes and reads them here. Streams that are not placed
  * have nothing here, and a leat without a control stream has none of this.
  */
-import { type Duration, Effect, type Fiber, type Scheduler, type Scope, Stream } from "effect"
+import { type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
 import type { ControlStream } from "../control/ControlStream.ts"
 import type { Placement } from "../control/Placement.ts"
+import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
 import type { OpenError } from "../publish/Sinks.ts"
-import type { Leg, Route } from "../routes/Routes.ts"
+import { partitionFault } from "../routes/partitionFault.ts"
+import { type Leg, type Route, RouteError } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
@@ -80,6 +82,25 @@ export class Moves {
   /** The route of a table, as the stream is written to now. */
   routeOf(stream: string, route: Route): Route {
     return this.#moving.get(stream)?.writer.routeOf(route) ?? route
+  }
+
+  /** Completes when this process can reach where a route has a stream that is placed, and write there, as far as that can be told before it moves. */
+  reached(contract: ContractInfo, route: Route): Effect.Effect<void, OpenError> {
+    const { readLeg: leg } = route
+    return Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        const transport = yield* this.#home.transportOf(leg.cluster)
+        const found = yield* Effect.result(transport.bounds(leg.topic))
+        if (Result.isFailure(found)) {
+          // Whoever coordinates makes it.
+          if (found.failure.reason === "UnknownTopic") return
+          return yield* found.failure
+        }
+        const wrong = partitionFault(contract, route, leg, found.success.length)
+        if (wrong !== undefined) return yield* new RouteError({ faults: [wrong] })
+        yield* transport.openWriter(leg.topic)
+      })
+    )
   }
 
   /** Before a stream is opened: the route to open where the stream is placed. */

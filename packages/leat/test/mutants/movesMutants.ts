@@ -13,6 +13,22 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a document that a process cannot follow is taken",
+    file: "TableSwaps.ts",
+    find: `if (asked) missing.push(...targets)`,
+    replace: `if (!asked) missing.push(...targets)`,
+    foundBy: "moves/reach.test.ts",
+    test: "cannot reach it refuses"
+  },
+  {
+    name: "who may not write in the new place takes the document",
+    file: "moves/Moves.ts",
+    find: `yield* transport.openWriter(leg.topic)`,
+    replace: `yield* transport.partitionsOf(leg.topic)`,
+    foundBy: "moves/reach.test.ts",
+    test: "cannot write there refuses"
+  },
+  {
     name: "a best-effort leg is required when its stream is placed",
     file: "moves/PlacedRoute.ts",
     find: `required: readLeg.required`,

@@ -1,0 +1,85 @@
+import { Cause, Effect, Exit, Logger } from "effect"
+import { MemoryBroker, memoryDriver } from "leat"
+import { simulate } from "leat/testing"
+import { type Driver, TransportError } from "leat/transport"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { apply, fleetOf, place, processOf } from "./moveKit.ts"
+
+const stream = "test.notes"
+
+const documentAt = (version: number, cluster: string) => `version: ${version}
+clusters: { local: { transport: memory }, far: { transport: far } }
+routes:
+  - match: { stream: "*" }
+    to: [{ cluster: ${cluster}, topic: notes, buffer: { bytes: 65536 }, timeout: 5 seconds }]
+`
+
+const refusal = (reason: "Unavailable" | "Unauthorized", operation: string) =>
+  Effect.fail(new TransportError({ reason, transport: "far", operation, detail: "no way there" }))
+
+/** What a process of the fleet cannot do in the new cluster, whose topic is there. */
+const faults: ReadonlyArray<readonly [what: string, driver: (driver: Driver) => Driver, why: string]> = [
+  [
+    "reach it",
+    (driver) => ({ ...driver, open: () => refusal("Unavailable", "open") }),
+    "far/notes cannot be opened: far open: Unavailable: no way there"
+  ],
+  [
+    "write there",
+    (driver) => ({
+      ...driver,
+      open: (...given) =>
+        Effect.map(driver.open(...given), (transport) => ({
+          ...transport,
+          openWriter: () => refusal("Unauthorized", "openWriter")
+        }))
+    }),
+    "far/notes cannot be opened: far openWriter: Unauthorized: no way there"
+  ],
+  [
+    "spread its buckets over it",
+    (driver) => ({
+      ...driver,
+      open: (...given) =>
+        Effect.map(driver.open(...given), (transport) => ({
+          ...transport,
+          bounds: (...asked) => Effect.map(transport.bounds(...asked), (rows) => [...rows, ...rows.slice(0, 1)])
+        }))
+    }),
+    "far/notes has 3 partitions, test.Note 8 buckets; give the topic a partition count that divides 8, or say `partitioner: bucket`"
+  ]
+]
+
+describe("a process that cannot go where a document has a stream", () => {
+  it.each(faults)("and cannot %s refuses the document, and nothing is held up", (_, broken, why) => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+    const story = Effect.gen(function* () {
+      const fleet = yield* fleetOf
+      const far: Driver = { ...memoryDriver(new MemoryBroker()), name: "far" }
+      const target = yield* far.open("far", {})
+      for (const transport of [fleet.transport, target]) yield* transport.ensure({ topic: "notes", partitions: 2 })
+      yield* apply(fleet, documentAt(1, "local"))
+      const writer = yield* processOf(fleet, { drivers: [fleet.driver, far] })
+      const notes = yield* writer.stream(noteContract())
+      const reader = yield* processOf(fleet, { drivers: [fleet.driver, broken(far)] })
+      yield* (yield* reader.stream(noteContract())).handle("one", () => Effect.void)
+      yield* place(fleet, stream, { cluster: "local", topic: "notes", partitions: 2 })
+      yield* Effect.sleep("10 seconds")
+      yield* apply(fleet, documentAt(2, "far"), { [stream]: { cluster: "far", topic: "notes", partitions: 2 } })
+      let stored = 0
+      for (let text = 0; text < 400; text++) {
+        yield* notes.publish({ key: `k${text % 7}`, text: "x".repeat(1000) }, { level: "stored" })
+        stored++
+        yield* Effect.sleep(100)
+      }
+      expect(stored).toBe(400)
+      yield* fleet.tool.look
+      expect(fleet.tool.control.streams.get(stream)?.epochs.map(({ phase }) => phase)).toEqual(["open", "planned"])
+      expect(fleet.tool.control.members.get(reader.incarnation)?.refused).toContain(why)
+    })
+    const { exit } = simulate(1, story.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+    if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${lines.join("\n")}`)
+  })
+})
