@@ -118,6 +118,14 @@ describe("leat move", { timeout: 120_000 }, () => {
       1,
       "leat: stream shop.orders moves to there/shop.orders already; abort that, or wait until it is over\n"
     ])
+    const paused = await project.leat(["move", "pause", ...at, ...reason])
+    expect([paused.code, paused.stdout]).toEqual([
+      0,
+      "paused 1 stream: shop.orders: no move begins, what has begun goes on until it is written in its new place, and no old place is retired\n"
+    ])
+    expect((await project.leat(["move", "status", ...at])).stdout).toContain("shop.orders is paused: 0 writers")
+    const resumed = await project.leatJson(["move", "resume", ...at, ...reason, ...orders])
+    expect([resumed.code, resumed.report]).toEqual([0, { topic: "leat-control", streams: ["shop.orders"] }])
     const wouldBe = await project.leatJson(["move", "abort", ...at, ...reason, "--dry-run"])
     expect([wouldBe.code, wouldBe.report]).toEqual([0, { topic: "leat-control", version: 3, dryRun: true }])
     const aborted = await project.leat(["move", "abort", ...at, ...reason])
@@ -207,6 +215,10 @@ describe("leat move", { timeout: 120_000 }, () => {
       [["give-up", ...orders, ...reason], 2, "say who is dead, by --member, --silent-for or --group; one of them"],
       [["give-up", ...orders, ...reason, "--group", "g", "--member", "x"], 2, "one of them"],
       [["give-up", ...orders, ...reason, "--group", "g"], 1, "stream shop.orders is not placed; none is"],
+      [["pause"], 2, "say why by --reason: it stands in the control stream of the fleet"],
+      [["pause", ...reason], 1, "no stream is placed that is not paused"],
+      [["resume", ...reason], 1, "no stream is paused"],
+      [["resume", ...orders, ...reason], 1, "stream shop.orders is not placed; none is"],
       [["retire", ...orders], 2, "say why by --reason: it stands in the control stream of the fleet"],
       [["retire", ...orders, ...reason], 1, "stream shop.orders is not placed; none is"],
       [

@@ -36,6 +36,7 @@ import { awaitApplied, awaitReaders, placed } from "./placing.ts"
 import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
 
 export { abandon, giveUp, type GivenUp, retire } from "./dead.ts"
+export { type MovePause, pause, resume } from "./pausing.ts"
 export type { MoveTool } from "./openFleet.ts"
 export type { Place } from "../control/ControlRecord.ts"
 export type { ForeignWriter } from "./foreignWriters.ts"

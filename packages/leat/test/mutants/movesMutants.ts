@@ -9,6 +9,30 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a stream that is paused begins to move",
+    file: "control/duties.ts",
+    find: `!isSweeping(placement) && !isPaused)`,
+    replace: `!isSweeping(placement))`,
+    foundBy: "moves/pausing.test.ts",
+    test: "begins no move, while others do"
+  },
+  {
+    name: "a stream that is paused loses its old place",
+    file: "control/duties.ts",
+    find: `if (!isPaused && mayRetire(placement, index))`,
+    replace: `if (mayRetire(placement, index))`,
+    foundBy: "moves/pausing.test.ts",
+    test: "goes on until it is written in its new place"
+  },
+  {
+    name: "a stream that is resumed stays paused",
+    file: "control/moves.ts",
+    find: `step: placement.step + 1, isPaused: false }`,
+    replace: `step: placement.step + 1, isPaused: true }`,
+    foundBy: "moves/pausing.test.ts",
+    test: "begins no move, while others do"
+  },
+  {
     name: "a word about a dead process is for one stream",
     file: "control/duties.ts",
     find: `if (writers.get(member) === "givenUp") return true`,
