@@ -168,11 +168,11 @@ describe("leat move", { timeout: 120_000 }, () => {
     await fleetOf(project)
     await topicIn(project, "there", "shop.orders", 3)
     await using _ = await processOf(project)
-    const wait = ["--wait", "60 seconds"]
+    const wait = ["--wave", "1", "--max-pause", "60 seconds", "--wait", "60 seconds"]
     const moved = await project.leat(["move", "start", "two.yaml", ...at, ...orders, ...wait])
-    expect([moved.code, moved.stdout, moved.stderr]).toEqual([
+    expect([moved.code, moved.stdout.replace(/\d+\.\d s/, "n s"), moved.stderr]).toEqual([
       0,
-      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\nversion 2 is applied: 1 stream moves\nall of them are written in their new places\n",
+      "wave 1 of 1 has gone: shop.orders (n s)\nstream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\nversion 2 is applied: 1 stream moves\nall of them are written in their new places\n",
       ""
     ])
     const back = await project.leat(["move", "rollback", ...at, ...reason])
@@ -241,6 +241,17 @@ describe("leat move", { timeout: 120_000 }, () => {
         ["start", "two.yaml"],
         1,
         "the document moves no stream that is known; name those that routes have with a star, by --stream"
+      ],
+      [["start", "two.yaml", "--wave", "0"], 2, "--wave is 1 or more"],
+      [
+        ["start", "two.yaml", "--max-pause", "5 seconds"],
+        2,
+        "--max-pause goes with --wave, which says how many go at a time"
+      ],
+      [
+        ["resume", ...reason, "--wave", "2", "--wave-within", "soon"],
+        2,
+        "--wave-within soon is no duration; say 5 seconds"
       ],
       [["plan", "two.yaml", "--partitions", "0"], 2, "--partitions is 1 or more"]
     ] as const) {

@@ -40,20 +40,28 @@ const held = Effect.fnUntraced(function* (
   { streams: named, reason }: MovePause,
   isPaused: boolean
 ): Effect.fn.Return<ReadonlyArray<string>, ControlError> {
-  const { streams } = stream.control
-  const others = streams.size === 0 ? "none is" : `there is ${namesText([...streams.keys()])}`
-  const unknown = (named ?? []).find((name) => !streams.has(name))
-  if (unknown !== undefined) return yield* refused(`stream ${unknown} is not placed; ${others}`)
-  const all = named ?? Array.from(streams.keys())
-  const those = all.filter((name) => streams.get(name)?.isPaused !== isPaused)
-  if (those.length === 0) {
-    if (named === undefined) return yield* refused(`no stream is ${isPaused ? "placed that is not paused" : "paused"}`)
-    const how = isPaused ? "paused already" : "not paused"
-    return yield* refused(`${namesText(all)} ${all.length === 1 ? "is" : "are"} ${how}`)
-  }
+  const those = yield* pausedOf(stream.control, named, isPaused)
   for (const name of those) yield* holds(stream, name, isPaused, reason)
   return those
 })
+
+/** The streams that are not paused yet, or that are paused and are not to be. */
+export function pausedOf(
+  { streams }: Control,
+  named: ReadonlyArray<string> | undefined,
+  isPaused: boolean
+): Effect.Effect<ReadonlyArray<string>, ControlError> {
+  const others = streams.size === 0 ? "none is" : `there is ${namesText([...streams.keys()])}`
+  const unknown = (named ?? []).find((name) => !streams.has(name))
+  if (unknown !== undefined) return Effect.fail(refused(`stream ${unknown} is not placed; ${others}`))
+  const all = named ?? Array.from(streams.keys())
+  const those = all.filter((name) => streams.get(name)?.isPaused !== isPaused)
+  if (those.length > 0) return Effect.succeed(those)
+  if (named === undefined)
+    return Effect.fail(refused(`no stream is ${isPaused ? "placed that is not paused" : "paused"}`))
+  const how = isPaused ? "paused already" : "not paused"
+  return Effect.fail(refused(`${namesText(all)} ${all.length === 1 ? "is" : "are"} ${how}`))
+}
 
 /** Steps that somebody may write meanwhile. */
 const triesMax = 20

@@ -1,59 +1,14 @@
 import { Effect, type Scope } from "effect"
-import { type ControlError, ControlTools, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
-import type { Driver, Transport } from "leat/transport"
+import { type ControlError, MoveTools } from "leat"
 import { describe, expect, it } from "vitest"
 import type { ControlStream } from "../../src/control/ControlStream.ts"
-import { type Fleet, incarnation, story as told, stream, until } from "./fleet.ts"
+import { openDraining, phases } from "./drainingFleet.ts"
+import { type Fleet, story as told, stream, until } from "./fleet.ts"
 
 const other = "test.second"
 
-const documentOf = (version: number, cluster: string): string => `version: ${version}
-clusters: { a: { transport: one }, b: { transport: two } }
-routes: [{ match: { stream: "*" }, to: [{ cluster: ${cluster}, topic: "{stream}" }] }]
-`
-
 const refusal = (effect: Effect.Effect<unknown, ControlError>): Effect.Effect<string> =>
   Effect.match(effect, { onFailure: ({ reason, detail }) => `${reason}: ${detail}`, onSuccess: () => "done" })
-
-/** Two streams in one cluster, and processes that coordinate and drain as soon as they are asked; `drains`: who does. */
-const opened = Effect.fnUntraced(function* (fleet: Fleet, drains: (stream: string) => boolean = () => true) {
-  const brokers = [new MemoryBroker({ partitions: 2 }), new MemoryBroker({ partitions: 4 })]
-  const drivers: ReadonlyArray<Driver> = brokers.map((broker, index) => ({
-    ...memoryDriver(broker),
-    name: ["one", "two"][index] ?? ""
-  }))
-  const tool = { author: "tool", drivers, reason: "a test" }
-  yield* ControlTools.apply(fleet.transport, { author: "deploy", document: documentOf(1, "a") })
-  const [a, b] = brokers.map(memoryTransport) as [Transport, Transport]
-  for (const topic of [stream, other]) yield* a.ensure({ topic, partitions: 2 })
-  const one = yield* fleet.process(1)
-  yield* Effect.sleep("6 seconds")
-  yield* Effect.forkScoped(
-    fleet.coordinator(one, { transportOf: (cluster) => Effect.succeed(cluster === "a" ? a : b) })
-  )
-  yield* Effect.forkScoped(draining(one, drains))
-  const start = MoveTools.start(fleet.transport, { ...tool, document: documentOf(2, "b"), streams: [stream, other] })
-  return { one, tool, start, transport: fleet.transport }
-})
-
-const draining = (control: ControlStream, drains: (stream: string) => boolean) =>
-  Effect.forever(
-    Effect.andThen(
-      Effect.sleep(100),
-      Effect.suspend(() =>
-        Effect.forEach(control.control.streams, ([name, { epochs }]) => {
-          const source = epochs.find(({ phase }) => phase === "sealing")
-          if (source === undefined || source.drained.size > 0 || !drains(name)) return Effect.void
-          const { epoch, attempt } = source
-          const drained = { epoch, attempt, member: incarnation(1), upTo: [0, 0] }
-          return Effect.ignore(control.write({ kind: "drained", stream: name, ...drained }))
-        })
-      )
-    )
-  )
-
-const phases = ({ control }: ControlStream, name = stream): ReadonlyArray<string> =>
-  control.streams.get(name)?.epochs.map(({ phase }) => phase) ?? []
 
 const isOver = (one: ControlStream, name = stream) => phases(one, name).join() === "retired,open"
 
@@ -63,13 +18,13 @@ describe("a stream that is paused", () => {
   it("begins no move, while others do, and goes on when it is resumed", () => {
     story((fleet) =>
       Effect.gen(function* () {
-        const { one, tool, start, transport } = yield* opened(fleet)
+        const { one, tool, start, transport } = yield* openDraining(fleet, [stream, other])
         yield* MoveTools.place(transport, { ...tool, streams: [stream, other] })
         expect(yield* MoveTools.pause(transport, { ...tool, streams: [stream] })).toEqual([stream])
         yield* start
         yield* until("the other has moved", () => isOver(one, other))
         yield* Effect.sleep("60 seconds")
-        expect(phases(one)).toEqual(["open", "planned"])
+        expect(phases(one, stream)).toEqual(["open", "planned"])
         const status = yield* MoveTools.status(transport)
         expect(status.map(({ stream: name, isPaused }) => [name, isPaused])).toEqual([
           [stream, true],
@@ -85,14 +40,14 @@ describe("a stream that is paused", () => {
     story((fleet) =>
       Effect.gen(function* () {
         let isHeld = true
-        const { one, tool, start, transport } = yield* opened(fleet, () => !isHeld)
+        const { one, tool, start, transport } = yield* openDraining(fleet, [stream, other], () => !isHeld)
         yield* start
-        yield* until("sealing", () => phases(one).join() === "sealing,planned")
+        yield* until("sealing", () => phases(one, stream).join() === "sealing,planned")
         yield* MoveTools.pause(transport, { ...tool, streams: [stream] })
         isHeld = false
-        yield* until("open", () => phases(one).join() === "sealed,open")
+        yield* until("open", () => phases(one, stream).join() === "sealed,open")
         yield* Effect.sleep("60 seconds")
-        expect(phases(one)).toEqual(["sealed", "open"])
+        expect(phases(one, stream)).toEqual(["sealed", "open"])
         yield* MoveTools.resume(transport, { ...tool, streams: [stream] })
         yield* until("retired", () => isOver(one))
       })
@@ -102,7 +57,7 @@ describe("a stream that is paused", () => {
   it("is named in one sentence where it is none", () => {
     story((fleet) =>
       Effect.gen(function* () {
-        const { tool, transport } = yield* opened(fleet)
+        const { tool, transport } = yield* openDraining(fleet, [stream, other])
         const pause = (streams?: ReadonlyArray<string>) => refusal(MoveTools.pause(transport, { ...tool, streams }))
         const resume = (streams?: ReadonlyArray<string>) => refusal(MoveTools.resume(transport, { ...tool, streams }))
         expect(yield* pause()).toBe("Refused: no stream is placed that is not paused")
