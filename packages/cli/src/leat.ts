@@ -16,6 +16,7 @@ import { ledger } from "./log/ledger.ts"
 import { abort as abortMove, rollback as rollbackMove } from "./move/back.ts"
 import { abandon, giveUp } from "./move/dead.ts"
 import { retire as retireMove } from "./move/retire.ts"
+import { pause, resume } from "./move/pause.ts"
 import { plan as planMove } from "./move/plan.ts"
 import { start } from "./move/start.ts"
 import { status as statusOfMoves } from "./move/status.ts"
@@ -52,7 +53,18 @@ const routes = Command.make("routes").pipe(
 
 const move = Command.make("move").pipe(
   Command.withDescription("Streams that go to another topic, cluster or broker while they are published and read"),
-  Command.withSubcommands([planMove, start, statusOfMoves, abortMove, rollbackMove, abandon, giveUp, retireMove])
+  Command.withSubcommands([
+    planMove,
+    start,
+    statusOfMoves,
+    pause,
+    resume,
+    abortMove,
+    rollbackMove,
+    abandon,
+    giveUp,
+    retireMove
+  ])
 )
 
 /** The whole command line: `leat <noun> <verb>`. */

@@ -118,6 +118,14 @@ describe("leat move", { timeout: 120_000 }, () => {
       1,
       "leat: stream shop.orders moves to there/shop.orders already; abort that, or wait until it is over\n"
     ])
+    const paused = await project.leat(["move", "pause", ...at, ...reason])
+    expect([paused.code, paused.stdout]).toEqual([
+      0,
+      "paused 1 stream: shop.orders: no move begins, what has begun goes on until it is written in its new place, and no old place is retired\n"
+    ])
+    expect((await project.leat(["move", "status", ...at])).stdout).toContain("shop.orders is paused: 0 writers")
+    const resumed = await project.leatJson(["move", "resume", ...at, ...reason, ...orders])
+    expect([resumed.code, resumed.report]).toEqual([0, { topic: "leat-control", streams: ["shop.orders"] }])
     const wouldBe = await project.leatJson(["move", "abort", ...at, ...reason, "--dry-run"])
     expect([wouldBe.code, wouldBe.report]).toEqual([0, { topic: "leat-control", version: 3, dryRun: true }])
     const aborted = await project.leat(["move", "abort", ...at, ...reason])
@@ -160,11 +168,11 @@ describe("leat move", { timeout: 120_000 }, () => {
     await fleetOf(project)
     await topicIn(project, "there", "shop.orders", 3)
     await using _ = await processOf(project)
-    const wait = ["--wait", "60 seconds"]
+    const wait = ["--wave", "1", "--max-pause", "60 seconds", "--wait", "60 seconds"]
     const moved = await project.leat(["move", "start", "two.yaml", ...at, ...orders, ...wait])
-    expect([moved.code, moved.stdout, moved.stderr]).toEqual([
+    expect([moved.code, moved.stdout.replace(/\d+\.\d s/, "n s"), moved.stderr]).toEqual([
       0,
-      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\nversion 2 is applied: 1 stream moves\nall of them are written in their new places\n",
+      "wave 1 of 1 has gone: shop.orders (n s)\nstream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\nversion 2 is applied: 1 stream moves\nall of them are written in their new places\n",
       ""
     ])
     const back = await project.leat(["move", "rollback", ...at, ...reason])
@@ -207,6 +215,10 @@ describe("leat move", { timeout: 120_000 }, () => {
       [["give-up", ...orders, ...reason], 2, "say who is dead, by --member, --silent-for or --group; one of them"],
       [["give-up", ...orders, ...reason, "--group", "g", "--member", "x"], 2, "one of them"],
       [["give-up", ...orders, ...reason, "--group", "g"], 1, "stream shop.orders is not placed; none is"],
+      [["pause"], 2, "say why by --reason: it stands in the control stream of the fleet"],
+      [["pause", ...reason], 1, "no stream is placed that is not paused"],
+      [["resume", ...reason], 1, "no stream is paused"],
+      [["resume", ...orders, ...reason], 1, "stream shop.orders is not placed; none is"],
       [["retire", ...orders], 2, "say why by --reason: it stands in the control stream of the fleet"],
       [["retire", ...orders, ...reason], 1, "stream shop.orders is not placed; none is"],
       [
@@ -229,6 +241,17 @@ describe("leat move", { timeout: 120_000 }, () => {
         ["start", "two.yaml"],
         1,
         "the document moves no stream that is known; name those that routes have with a star, by --stream"
+      ],
+      [["start", "two.yaml", "--wave", "0"], 2, "--wave is 1 or more"],
+      [
+        ["start", "two.yaml", "--max-pause", "5 seconds"],
+        2,
+        "--max-pause goes with --wave, which says how many go at a time"
+      ],
+      [
+        ["resume", ...reason, "--wave", "2", "--wave-within", "soon"],
+        2,
+        "--wave-within soon is no duration; say 5 seconds"
       ],
       [["plan", "two.yaml", "--partitions", "0"], 2, "--partitions is 1 or more"]
     ] as const) {

@@ -40,6 +40,8 @@ export const metricNames = {
   spilled: "leat.spilled",
   recovered: "leat.recovered",
   fellBack: "leat.fell.back",
+  movedIn: "leat.moved.in",
+  movedOut: "leat.moved.out",
   fallbackPartitions: "leat.fallback.partitions",
   fallbackWaiting: "leat.fallback.waiting",
   groupMoved: "leat.group.moved",

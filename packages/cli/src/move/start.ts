@@ -10,12 +10,14 @@ import { movesAwaited } from "./movesAwaited.ts"
 import { told, toolOf } from "./moveFlags.ts"
 import { askedOf, planFlags, tellPlan } from "./plan.ts"
 import { moveText, toldMove } from "./planText.ts"
+import { tellStopped, waveFlags, wavesOf } from "./waves.ts"
 
 /** Moves streams. */
 export const start = Command.make(
   "start",
   {
     ...planFlags,
+    ...waveFlags,
     reason: Flag.String("reason").pipe(
       Flag.withDefault(""),
       Flag.withDescription("Why, in one sentence, for those who read the history")
@@ -31,18 +33,28 @@ export const start = Command.make(
     const { topic, json } = flags
     const waitMs = yield* parseWait(flags.wait)
     const asked = yield* askedOf(flags)
+    const waves = yield* wavesOf(flags, !json)
     if (flags.dryRun) return yield* tellPlan(flags, asked)
     yield* Effect.scoped(openControl(flags, "apply a document first, by leat routes apply"))
     const transport = yield* openControlForWriting(flags)
     const context = yield* Effect.context<never>()
     const onWaiting = (why: string) => Effect.runSyncWith(context)(Console.error(printable(`leat: ${why}`)))
-    const { version, moves } = yield* told(MoveTools.start(transport, { ...toolOf(flags), ...asked, onWaiting }))
+    const started = yield* told(MoveTools.start(transport, { ...toolOf(flags), ...asked, onWaiting, waves }))
+    const { version, moves, waves: ended } = started
     if (!json) {
       for (const move of moves) yield* Console.log(printable(moveText(move)))
       yield* Console.log(`version ${version} is applied: ${plural(moves.length, "stream moves", "streams move")}`)
     }
+    if (ended !== undefined) yield* tellStopped(ended)
     if (waitMs !== undefined) yield* movesAwaited({ transport, topic, moves, waitMs })
-    if (json) return yield* printJson({ topic, version, moves: moves.map(toldMove), isAwaited: waitMs !== undefined })
+    if (json)
+      return yield* printJson({
+        topic,
+        version,
+        moves: moves.map(toldMove),
+        ...(ended === undefined ? {} : { moved: ended.moved }),
+        isAwaited: waitMs !== undefined
+      })
     if (waitMs !== undefined) yield* Console.log("all of them are written in their new places")
   }, Effect.scoped)
 ).pipe(

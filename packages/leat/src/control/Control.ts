@@ -14,8 +14,10 @@ import {
   joined,
   left,
   opened,
+  paused,
   placed,
   reads,
+  resumed,
   retired,
   sealed,
   sealing,
@@ -128,6 +130,8 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
     case "reads":
     case "left":
     case "sealing":
+    case "paused":
+    case "resumed":
     case "drained":
     case "sealed":
     case "abandoned":
@@ -200,6 +204,10 @@ function stepped(control: Control, placement: Placement, record: StepRecord): Pl
       return left(placement, record.member, record.upTo)
     case "sealing":
       return sealing(placement)
+    case "paused":
+      return paused(placement)
+    case "resumed":
+      return resumed(placement)
     case "drained":
       return drained(placement, record)
     case "sealed":

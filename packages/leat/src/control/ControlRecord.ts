@@ -29,6 +29,9 @@ export type ControlRecord =
   | { readonly kind: "forgotten"; readonly member: string; readonly beats: number }
   /** From here on writers gate what is offered and empty their old lanes. */
   | { readonly kind: "sealing"; readonly stream: string; readonly base: number }
+  /** A person's word: the stream begins no step that nobody waits for, until it is resumed. What has begun goes on until the stream is written again. */
+  | { readonly kind: "paused"; readonly stream: string; readonly base: number }
+  | { readonly kind: "resumed"; readonly stream: string; readonly base: number }
   | DrainedRecord
   | SealedRecord
   | AbandonedRecord

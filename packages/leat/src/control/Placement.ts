@@ -13,6 +13,8 @@ export interface Placement {
   readonly writers: ReadonlyMap<string, "joined" | "left" | "givenUp">
   /** That read the stream: an epoch is retired when all of them have settled it. */
   readonly groups: ReadonlySet<string>
+  /** A person has said so: no sealing begins, and no epoch is retired. */
+  readonly isPaused: boolean
 }
 
 export interface Epoch {

@@ -204,6 +204,8 @@ const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   reads: { stream: name, group: name },
   left: { stream: name, member: name, upTo: positions },
   sealing: { stream: name, base: count },
+  paused: { stream: name, base: count },
+  resumed: { stream: name, base: count },
   drained: { stream: name, epoch: count, attempt: count, member: name, upTo: positions },
   sealed: { stream: name, base: count, end: positions, over: mapOf("members", count) },
   abandoned: { stream: name, base: count, epoch: count },

@@ -33,6 +33,7 @@ import {
   count,
   counts,
   type Fields,
+  flag,
   type Kind,
   list,
   mapOf,
@@ -87,6 +88,8 @@ const kinds: { readonly [K in ControlRecord["kind"]]: readonly [number: number, 
   retired: [21, { stream: one(1, name), base: one(2, count), epoch: one(3, count), groups: list(4, name, listMax) }],
   placed: [23, { stream: one(1, name), base: one(2, count), place: one(3, place), epoch: one(4, count) }],
   reads: [24, { stream: one(1, name), group: one(2, name) }],
+  paused: [25, { stream: one(1, name), base: one(2, count) }],
+  resumed: [26, { stream: one(1, name), base: one(2, count) }],
   snapshot: [22, { upTo: one(1, count), part: one(2, count), parts: one(3, count), bytes: one(4, bytes) }]
 }
 
@@ -165,7 +168,8 @@ const placement = message<Placement>({
   lastEpoch: one(2, count),
   epochs: list(3, epoch, epochsMax),
   writers: mapOf(4, name, oneOf("joined", "left", "givenUp"), writersMax),
-  groups: setOf(5, name, groupsMax)
+  groups: setOf(5, name, groupsMax),
+  isPaused: one(6, flag)
 })
 
 const member = message<ControlMember>({

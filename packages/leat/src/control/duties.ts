@@ -40,15 +40,17 @@ export type Duty =
 export function dutiesOf(placement: Placement): ReadonlyArray<Duty> {
   const { newest, source } = endsOf(placement)
   if (newest === undefined) return []
+  const { isPaused } = placement
   const duties: Array<Duty> = []
-  if (source?.phase === "open" && !isSweeping(placement)) duties.push({ does: "startSealing" })
+  // What has begun to be sealed goes on while it is paused: nothing is sent until it is open.
+  if (source?.phase === "open" && !isSweeping(placement) && !isPaused) duties.push({ does: "startSealing" })
   if (source?.phase === "sealing")
     duties.push({ does: "seal", place: source.place, missing: missingIn(placement, source) })
   if (source !== undefined && isOver(source)) duties.push({ does: "open", place: newest.place })
   const to = placement.epochs.findLast(({ phase }) => phase === "open")
   for (const [index, epoch] of placement.epochs.entries()) {
     duties.push(...sweepOf(epoch, to))
-    if (mayRetire(placement, index)) duties.push({ does: "retire", epoch })
+    if (!isPaused && mayRetire(placement, index)) duties.push({ does: "retire", epoch })
   }
   return duties
 }

@@ -44,6 +44,14 @@ export const count: Kind<number> = {
   }
 }
 
+export const flag: Kind<boolean> = {
+  wireType: varintType,
+  isDefault: (value) => !value,
+  absent: () => false,
+  write: (writer, value) => void writer.bool(value),
+  read: (reader, end) => count.read(reader, end) !== 0
+}
+
 export const text = (charsMax: number): Kind<string> => ({
   wireType: lengthType,
   isDefault: (value) => value === "",

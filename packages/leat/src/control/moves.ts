@@ -16,7 +16,8 @@ export function placed(place: Place, members: Iterable<string>, epoch = 1): Plac
     lastEpoch: epoch,
     epochs: [{ ...plannedEpoch(epoch, place), phase: "open", begin }],
     writers: new Map(Array.from(members, (member) => [member, "joined"] as const)),
-    groups: new Set()
+    groups: new Set(),
+    isPaused: false
   }
 }
 
@@ -45,6 +46,15 @@ export function sealing(placement: Placement): Placement | undefined {
   const { newest, source } = endsOf(placement)
   if (newest === undefined || source?.phase !== "open" || isSweeping(placement)) return undefined
   return changed(placement, source, { phase: "sealing", attempt: newest.epoch, drained: new Map() })
+}
+
+/** A change that others are based on: what was thought out before it, as a sealing, does not count behind it. */
+export function paused(placement: Placement): Placement | undefined {
+  return placement.isPaused ? undefined : { ...placement, step: placement.step + 1, isPaused: true }
+}
+
+export function resumed(placement: Placement): Placement | undefined {
+  return placement.isPaused ? { ...placement, step: placement.step + 1, isPaused: false } : undefined
 }
 
 /** Once: who has left or was given up takes another name. */

@@ -108,6 +108,8 @@ export interface WriteAccount {
   readonly dropped: Counts
   /** Of the dead-lettered and dropped: those that had an answer which never came. */
   droppedMayBeStored: number
+  /** Is called before the first event moves in, and before the first one moves out. */
+  moveBegan: ((account: WriteAccount) => void) | undefined
 }
 
 /** Hears of accounts when they begin. */
@@ -280,7 +282,8 @@ export class Ledger {
       fellBack: 0,
       deadLettered: newCounts(),
       dropped: newCounts(),
-      droppedMayBeStored: 0
+      droppedMayBeStored: 0,
+      moveBegan: undefined
     }
     this.accounts.push(account)
     this.#accountsOf.set(stream, [...own, account])

@@ -42,6 +42,11 @@ const ofFallback: ReadonlyArray<Pulled<WriteAccount>> = [
   ofRecovered
 ]
 
+const ofMove: ReadonlyArray<Pulled<WriteAccount>> = [
+  { name: metricNames.movedIn, type: "Counter", read: ({ movedIn }) => movedIn },
+  { name: metricNames.movedOut, type: "Counter", read: ({ movedOut }) => movedOut }
+]
+
 const ofGroup: ReadonlyArray<Pulled<GroupAccount>> = [
   { name: metricNames.consumed, type: "Counter", read: (group) => group.total(({ done }) => done) },
   { name: metricNames.groupDuplicates, type: "Counter", read: (group) => group.total(({ duplicate }) => duplicate) },
@@ -80,6 +85,8 @@ export class LedgerReport implements LedgerWatch {
   readonly #reasons: Array<ReasonSeries> = []
   /** Those of sinks with a spill, or a fallback: a leg has one of them at most. */
   readonly #standIns = new Set<WriteAccount>()
+  /** Legs that events have moved to or from. */
+  readonly #moved = new Set<WriteAccount>()
   #isClosed = false
 
   constructor(context: Context.Context<never>) {
@@ -98,6 +105,14 @@ export class LedgerReport implements LedgerWatch {
     this.#register(ofLeg, account, attributes)
     this.#watch(legsDeadLettered, account.deadLettered, attributes)
     this.#watch(dropped, account.dropped, attributes)
+    account.moveBegan = this.#moveBegan
+  }
+
+  /** Most streams never move. */
+  readonly #moveBegan = (account: WriteAccount): void => {
+    if (this.#moved.has(account)) return
+    this.#moved.add(account)
+    this.#register(ofMove, account, attributesOf(account))
   }
 
   spillBegan(account: WriteAccount): void {

@@ -245,7 +245,8 @@ class Coordinator {
     Option.map(FiberMap.getUnsafe(this.#parts.tries, key), (fiber: Fiber.Fiber<unknown, unknown>) =>
       fiber.interruptUnsafe()
     )
-    return work?.isTold === true ? goesOn(work) : Effect.void
+    const isPaused = this.#options.control.control.streams.get(work?.task.stream ?? "")?.isPaused === true
+    return work?.isTold === true && !isPaused ? goesOn(work) : Effect.void
   }
 
   #toldStanding(work: Work, nowMs: number): ReadonlyArray<Effect.Effect<void>> {

@@ -16,27 +16,22 @@ import type { Place } from "../control/ControlRecord.ts"
 import type { SaidOfRest } from "../control/leftBehind.ts"
 import type { Tool } from "../control/ControlTools.ts"
 import { compiled, placeOf, placesWith, readRouteOf } from "../control/places.ts"
-import { endsOf, isSameTopic, type Placement } from "../control/Placement.ts"
+import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { isObject, kindOf } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { namesText } from "./awaited.ts"
 import { backTo } from "./backTo.ts"
 import { statusOf, type StreamStatus } from "./moveStatus.ts"
-import {
-  fleetOf,
-  given,
-  type MoveTool,
-  type OpenFleet,
-  refused,
-  routesOf,
-  type ToolStream,
-  writing
-} from "./openFleet.ts"
+import { fleetOf, given, type MoveTool, type OpenFleet, refused, routesOf, writing } from "./openFleet.ts"
 import { awaitApplied, awaitReaders, placed } from "./placing.ts"
+import { holds } from "./pausing.ts"
 import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
+import { checkedWaves, goOnInWaves, type Waves, type WavesEnd } from "./waves.ts"
 
 export { abandon, giveUp, type GivenUp, retire } from "./dead.ts"
+export { type MovePause, pause, resume } from "./pausing.ts"
+export { resumeInWaves } from "./resumeInWaves.ts"
 export type { MoveTool } from "./openFleet.ts"
 export type { SaidOfRest } from "../control/leftBehind.ts"
 export type { Place } from "../control/ControlRecord.ts"
@@ -44,11 +39,12 @@ export type { ForeignWriter } from "./foreignWriters.ts"
 export type { EpochGroup, EpochStatus, PassedWriter, StreamStatus } from "./moveStatus.ts"
 export type { MovePlan, PlannedMove } from "./planMove.ts"
 export type { QuietProcess } from "./Silence.ts"
+export type { EndedWave, WavedStream, Waves, WavesEnd } from "./waves.ts"
 
 /** A document that moves streams. */
 export interface MoveAsked extends MoveTool, SaidOfRest {
   readonly document: string
-  /** Streams that are to move; those of routes without a star, and those that were placed, need no name. */
+  /** Streams that are to move; those of routes without a star, and those that were placed, need no name. `shop.*`: those of them that match. */
   readonly streams?: ReadonlyArray<string> | undefined
   /** Partitions of a topic that is not there; as many as its cluster gives it when absent. */
   readonly partitions?: number | undefined
@@ -56,6 +52,8 @@ export interface MoveAsked extends MoveTool, SaidOfRest {
   readonly foreignWritersStopped?: boolean | undefined
   /** Contracts that are known: their buckets have to fit the partitions. */
   readonly contracts?: ReadonlyArray<ContractInfo> | undefined
+  /** They go a few at a time; all at once when absent. The start ends when they have, or when one wave was not well. */
+  readonly waves?: Waves | undefined
   /** Is told whom the start waits for, in a sentence: a process that may be gone, and when it counts as gone. */
   readonly onWaiting?: ((why: string) => void) | undefined
 }
@@ -63,6 +61,8 @@ export interface MoveAsked extends MoveTool, SaidOfRest {
 /** A move that was started. */
 export interface StartedMove extends AppliedTable {
   readonly moves: ReadonlyArray<PlannedMove>
+  /** How far they got, where they go in waves. */
+  readonly waves?: WavesEnd
 }
 
 /** Looks what a document would move, and why it may not. Writes nothing. */
@@ -88,6 +88,7 @@ export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<Sta
   writing(transport, asked, { document: asked?.document }, (fleet) =>
     Effect.gen(function* () {
       const { stream, means } = fleet
+      const waves = yield* checkedWaves(asked.waves)
       const isDry = asked.isDryRun === true
       const { onWaiting = () => {} } = asked
       if (typeof onWaiting !== "function")
@@ -101,8 +102,19 @@ export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<Sta
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
       if (isNews && !isDry) yield* awaitReaders(waiting)
-      const { version } = yield* routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
-      return { version, moves }
+      const applied = routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
+      if (waves === undefined || isDry) return { ...(yield* applied), moves }
+      const isPaused = (name: string): boolean => stream.control.streams.get(name)?.isPaused === true
+      const names = moves.map(({ stream: name }) => name)
+      // Whom a person has paused before stays paused.
+      const left = names.filter(isPaused)
+      const those = names.filter((name) => !left.includes(name))
+      for (const name of those) yield* holds(stream, name, true, reason)
+      const { version } = yield* Effect.tapError(applied, () =>
+        Effect.ignore(Effect.forEach(those, (name) => holds(stream, name, false, reason)))
+      )
+      const ended = yield* goOnInWaves(stream, those, waves, reason)
+      return { version, moves, waves: { ...ended, left: [...ended.left, ...left] } }
     })
   )
 
@@ -146,8 +158,8 @@ export const abort = (transport: Transport, tool: MoveTool & SaidOfRest): Effect
     return backTo(fleet, tool, back)
   })
 
-function pairOf(name: string, place: Place | undefined): ReadonlyArray<readonly [string, Place]> {
-  return place === undefined ? [] : [[name, place]]
+function pairOf(name: string, at: Place | undefined): ReadonlyArray<readonly [string, Place]> {
+  return at === undefined ? [] : [[name, at]]
 }
 
 /** Before `sealed` the old place can be written on. */

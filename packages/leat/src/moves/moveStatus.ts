@@ -46,6 +46,8 @@ export interface StreamStatus {
   readonly epochs: ReadonlyArray<EpochStatus>
   readonly writers: number
   readonly groups: ReadonlyArray<string>
+  /** Whether a person holds it: its next move does not begin, and what it has left is kept. */
+  readonly isPaused: boolean
   /** When its last step was, by the clock of who wrote it; absent: so long ago that it stands in a snapshot alone. */
   readonly sinceMs?: number
 }
@@ -81,7 +83,8 @@ export const statusOf = (
       (epochs) => {
         const sinceMs = steps.sinceMs(stream)
         const writers = Array.from(placement.writers.values()).filter((how) => how === "joined").length
-        const told = { stream, epochs, writers, groups: Array.from(placement.groups) }
+        const { isPaused } = placement
+        const told = { stream, epochs, writers, groups: Array.from(placement.groups), isPaused }
         return sinceMs === undefined ? told : { ...told, sinceMs }
       }
     )

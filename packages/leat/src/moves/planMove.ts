@@ -9,6 +9,7 @@ import type { SaidOfRest } from "../control/leftBehind.ts"
 import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { versionIn } from "../routes/documentVersion.ts"
+import { globMatches } from "../routes/Glob.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import type { Leg, Route, Routes } from "../routes/Routes.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
@@ -82,7 +83,9 @@ export const planMove = (
     const waitedFor = asked.waits ? quiet.map(({ incarnation }) => incarnation) : []
     const refused: Array<string> = [...lateProcesses(control, new Set([...silent, ...waitedFor]))]
     const moves: Array<PlannedMove> = []
-    for (const stream of streamsOf(control, before, after, asked.streams)) {
+    const named = namedStreams(control, before, after, asked)
+    refused.push(...asked.streams.filter((one) => !matchesAny(one, named)).map(noMatch))
+    for (const stream of named) {
       const found = candidate(control, before, after, stream)
       if (typeof found === "string") refused.push(found)
       else if (found !== undefined) {
@@ -99,16 +102,27 @@ export const planMove = (
 const noDocument = "no document was applied yet; apply the one that is in force first, by npx leat routes apply"
 const nothingMoves = "the document moves no stream that is known; name those that routes have with a star, by --stream"
 
-/** Those that are asked about, are placed, or stand in a route by their whole name. */
-function streamsOf(
+/**
+ * Those that are asked about, are placed, or stand in a route by their whole name: the document may move all of them. Of names with a star also those
+ * of contracts.
+ */
+function namedStreams(
   { streams }: Control,
   before: Routes,
   after: Routes,
-  asked: ReadonlyArray<string>
+  { streams: asked, contracts }: Asked
 ): ReadonlyArray<string> {
-  const named = [before, after].flatMap(({ document }) => document.routes.map(({ match }) => match.stream))
-  return Array.from(new Set([...asked, ...streams.keys(), ...named.filter((name) => !name.includes("*"))]))
+  const isWhole = (name: string): boolean => !name.includes("*")
+  const inRoutes = [before, after].flatMap(({ document }) => document.routes.map(({ match }) => match.stream))
+  const matched = contracts.map(({ stream }) => stream).filter((name) => asked.some((glob) => globMatches(glob, name)))
+  return Array.from(new Set([...asked.filter(isWhole), ...streams.keys(), ...inRoutes.filter(isWhole), ...matched]))
 }
+
+const matchesAny = (asked: string, found: ReadonlyArray<string>): boolean =>
+  found.some((name) => globMatches(asked, name))
+
+const noMatch = (glob: string): string =>
+  `no stream that is known matches ${glob}; known are those that were placed, that routes have without a star, and those of contracts`
 
 /** A process that has not this document in force may not take the next one either, and would hold up the move. */
 function lateProcesses(control: Control, excused: ReadonlySet<string>): ReadonlyArray<string> {

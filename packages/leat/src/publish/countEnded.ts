@@ -20,6 +20,7 @@ export function countEnded(
 ): void {
   let events = to - from
   for (let index = from; index < to; index++) if (batch.isMarker(index)) events--
+  if (ending === "movedOut" && account.movedOut === 0) account.moveBegan?.(account)
   if (isKept(ending)) account[ending] += events
   else if (events > 0) {
     countReason(account[ending], reason, events)
@@ -29,6 +30,7 @@ export function countEnded(
 
 /** Counts the records of a batch that was another leg's. */
 export function countMovedIn(account: WriteAccount, batch: RecordBatch, journal: Journal | undefined): void {
+  if (account.movedIn === 0) account.moveBegan?.(account)
   account.movedIn += batch.count
   if (journal === undefined) return
   for (let index = 0; index < batch.count; index++)

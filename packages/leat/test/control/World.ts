@@ -43,6 +43,8 @@ export interface Setup {
   readonly deaths: number
   /** Old places that are abandoned, dead or not. */
   readonly abandons: number
+  /** Times that a person holds the stream, and may let it go on. */
+  readonly pauses: number
   /** Whether the other places hold a record of earlier times. */
   readonly isUsed: boolean
   /** Whether a second stream is about to move too. */
@@ -141,6 +143,7 @@ export type Bound =
   | "forgets"
   | "deaths"
   | "abandons"
+  | "pauses"
 
 export const stream = "X"
 export const neighbour = "Y"
@@ -298,8 +301,10 @@ export function nameOf(world: World, controls: Controls): string {
     ({ place, partition, epoch, ...id }) => `${indexOf(id)}${place.topic}${partition}e${epoch}`
   )
   if (ghosts.length > 0) name += `#${ghosts.toSorted().join(",")}`
-  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, forgets, deaths, abandons } = world.used
+  const { commands, doubts, crashes, suspicions, revokes, failovers, expiries, forgets, deaths, abandons, pauses } =
+    world.used
   if (forgets + deaths + abandons > 0) name += `~${world.dead}${forgets}${deaths}${abandons}`
+  if (pauses > 0) name += `^${pauses}`
   return `${name}@${world.readers.join("")}.${world.delivered}.${world.excuses.join("")}.${commands}${doubts}${crashes}${suspicions}${revokes}${failovers}${expiries}`
 }
 
@@ -367,7 +372,8 @@ export function beginning(setup: Setup, controls: Controls): World {
       expiries: 0,
       forgets: 0,
       deaths: 0,
-      abandons: 0
+      abandons: 0,
+      pauses: 0
     },
     dead: ""
   }

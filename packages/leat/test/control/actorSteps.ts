@@ -32,6 +32,15 @@ export function actorSteps(world: World, model: Model, emit: Emit): void {
       const says = () => `somebody writes that ${member} is forgotten${counts ? "" : ", which does not count"}`
       emit("may", says, used(next, "forgets"))
     }
+  const { step, isPaused } = placementIn(now(world))
+  if (isPaused)
+    emit("may", () => "a person resumes", appended(world, { kind: "resumed", stream, base: step }, model).world)
+  else if (has(world, "pauses", model))
+    emit(
+      "may",
+      () => "a person pauses",
+      used(appended(world, { kind: "paused", stream, base: step }, model).world, "pauses")
+    )
   if (world.dead !== "") emit("may", () => `${world.dead} comes back`, { ...world, dead: "" })
   else if (has(world, "deaths", model))
     for (const topic in model.setup.places)
@@ -55,7 +64,7 @@ const nameOf = (a: number): string => `c${a + 1}`
  * read of brokers may have changed meanwhile.
  */
 function thinks(world: World, a: number, record: ControlRecord, model: Model): World {
-  const isAlone = model.setup.actors === 1 && model.setup.failovers === 0
+  const isAlone = model.setup.actors === 1 && model.setup.failovers === 0 && model.setup.pauses === 0
   if (isAlone && !["sealed", "opened", "swept", "givenUp"].includes(record.kind))
     return appended(world, record, model).world
   return withActor(world, a, { pending: { record } })
@@ -85,6 +94,8 @@ function wordsOf(record: ControlRecord): string {
       return `swept up to ${record.upTo.join()}`
     case "givenUp":
       return `${record.member} given up`
+    case "paused":
+    case "resumed":
     case "placed":
     case "reads":
     case "joined":

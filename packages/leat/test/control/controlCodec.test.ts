@@ -57,6 +57,8 @@ describe("the codec of control records", () => {
       { placed: { stream: "s", base: 3, place: { cluster: "c", topic: "t", partitions: 2 }, epoch: 4 } }
     ],
     [{ kind: "reads", stream: "s", group: "g" }, { reads: { stream: "s", group: "g" } }],
+    [{ kind: "paused", stream: "s", base: 3 }, { paused: { stream: "s", base: 3 } }],
+    [{ kind: "resumed", stream: "s", base: 3 }, { resumed: { stream: "s", base: 3 } }],
     [{ kind: "left", stream: "s", member: "m", upTo: [1, 0] }, { left: { stream: "s", member: "m", up_to: [1, 0] } }],
     [{ kind: "beat", member: "m", version: 2, refused: "no" }, { beat: { member: "m", version: 2, refused: "no" } }],
     [{ kind: "forgotten", member: "m", beats: 2 }, { forgotten: { member: "m", beats: 2 } }],

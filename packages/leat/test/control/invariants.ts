@@ -34,14 +34,16 @@ export function brokenIn(world: World, setup: Setup, machine: Machine): string |
 
 /** What is wrong in a state in which nothing has to happen any more. */
 export function brokenAtRest(world: World, setup: Setup): string | undefined {
-  const { epochs } = placementIn(now(world))
+  const { epochs, isPaused } = placementIn(now(world))
   const isDead = ({ place }: Epoch): boolean => place.topic === world.dead
   // A person has to abandon it, or the place has to come back.
   if (epochs.some((one) => isDead(one) && one.phase !== "abandoned" && one.phase !== "retired")) return undefined
   const phases = epochs.map(({ epoch, place, phase }) => `epoch ${epoch} at ${place.topic} is ${phase}`).join(", ")
   const isAtItsEnd = (one: Epoch, index: number): boolean =>
     one.phase === (index === epochs.length - 1 ? "open" : "retired") || (one.phase === "abandoned" && isDead(one))
-  if (!epochs.every(isAtItsEnd)) return `I7: nothing goes on, and the move has not ended: ${phases}`
+  // What is held has not begun, or is written again.
+  const isHeld = isPaused && (epochs.at(-1)?.phase === "open" || epochs.at(-2)?.phase === "open")
+  if (!isHeld && !epochs.every(isAtItsEnd)) return `I7: nothing goes on, and the move has not ended: ${phases}`
   for (const [w, writer] of world.writers.entries()) {
     if (!writer.isAlive || !writer.hasAskedToJoin) continue
     if ([...writer.queued, ...writer.gated].some(({ length }) => length > 0) || writer.busy.length > 0)
@@ -57,6 +59,11 @@ export function brokenAtRest(world: World, setup: Setup): string | undefined {
 /** What is wrong with a record of the control stream that counts, or does not. */
 export function brokenByRecord(before: Control, after: Control, record: ControlRecord): string | undefined {
   const counts = before !== after
+  const isHeld = placementIn(before).isPaused
+  if (counts && isHeld && (record.kind === "sealing" || record.kind === "retired"))
+    return `Pause: ${record.kind} counts while a person holds the stream`
+  if (counts && record.kind === "paused" && !placementIn(after).isPaused)
+    return "Pause: a person holds the stream, and the next state does not say so"
   if (record.kind === "table") {
     if (counts && record.base !== before.version)
       return `I5: a table that was based on version ${record.base} counts on top of ${before.version}`

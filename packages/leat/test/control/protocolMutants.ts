@@ -521,6 +521,48 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     conduct: { asksBeforeRetiring: false },
     in: "merge",
     breaks: "I2"
+  },
+  {
+    name: "a sealing that was thought out before counts while it is paused",
+    edits: [
+      {
+        file: "moves",
+        find: "undefined : { ...placement, step: placement.step + 1, isPaused: true }",
+        replace: "undefined : { ...placement, isPaused: true }"
+      }
+    ],
+    in: "pause",
+    breaks: "Pause"
+  },
+  {
+    name: "who coordinates does not look whether it is paused",
+    edits: [{ file: "duties", find: "!isSweeping(placement) && !isPaused)", replace: "!isSweeping(placement))" }],
+    in: "pause",
+    breaks: "Pause"
+  },
+  {
+    name: "what has begun is held too",
+    edits: [
+      {
+        file: "duties",
+        find: "if (source !== undefined && isOver(source)) duties",
+        replace: "if (source !== undefined && isOver(source) && !isPaused) duties"
+      }
+    ],
+    in: "pause",
+    breaks: "I7"
+  },
+  {
+    name: "a snapshot does not say that it is paused",
+    edits: [
+      {
+        file: "controlCodec",
+        find: "isPaused: one(6, flag)",
+        replace: "isPaused: { ...one(6, flag), write: () => {} }"
+      }
+    ],
+    in: "pause",
+    breaks: "Pause"
   }
 ]
 

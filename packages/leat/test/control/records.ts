@@ -43,6 +43,7 @@ export const recordOfFleet: fc.Arbitrary<ControlRecord> = fc.oneof(
   fc.record({ kind: fc.constant("beat"), member, version: small, refused: fc.constantFrom("", "version 3: no") }),
   fc.record({ kind: fc.constant("forgotten"), member, beats: fc.nat({ max: 2 }) }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("sealing"), stream, base: small }) },
+  fc.record({ kind: fc.constantFrom("paused" as const, "resumed" as const), stream, base: small }),
   {
     weight: 2,
     arbitrary: fc.record({

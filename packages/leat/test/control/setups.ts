@@ -24,6 +24,7 @@ const plain: Omit<Setup, "name" | "says"> = {
   forgets: 0,
   deaths: 0,
   abandons: 0,
+  pauses: 0,
   isUsed: false,
   neighbour: false
 }
@@ -197,6 +198,15 @@ export const setups: ReadonlyArray<Setup> = [
     offers: [[2, 0]],
     suspicions: 1,
     abandons: 1,
+    places: one
+  },
+  {
+    ...plain,
+    name: "pause",
+    says: "a person holds the stream at any time, and may let it go on",
+    offers: [[2, 0]],
+    commands: 1,
+    pauses: 1,
     places: one
   },
   { ...plain, name: "neighbour", says: "another stream moves too", neighbour: true, actors: 2, offers: [[1, 0]] }

@@ -8,6 +8,7 @@ import { countReason, newCounts } from "../../src/ledger/Counts.js"
 import { Ledger, type ReadRow } from "../../src/ledger/Ledger.js"
 import { LedgerReport } from "../../src/metrics/LedgerReport.js"
 import { noteContract } from "../contracts/Note.js"
+import { apply, coordinate, documentAt, fleetOf, place, processOf, topicOf } from "../moves/moveKit.js"
 
 /** A scrape: each series by its name and its attributes. */
 type Scrape = Readonly<Record<string, number>>
@@ -308,4 +309,41 @@ describe("what a spill holds", () => {
     expect(of("leat.pending", "main/t")).toBe(3)
     expect(of("leat.spilled", "main/none")).toBeUndefined()
   })
+})
+
+it("events that a move has taken along are told from the first one on", () => {
+  story(
+    Effect.gen(function* () {
+      const fleet = yield* fleetOf
+      yield* apply(fleet, documentAt(1, "a"))
+      const at = (name: string) => ({ cluster: "local", topic: topicOf(name), partitions: 4 })
+      yield* fleet.transport.ensure({ topic: topicOf("a"), partitions: 4 })
+      yield* Effect.forkScoped(coordinate(fleet, "test.notes"))
+      let isAway = false
+      const plan: FaultPlan = {
+        send: ({ topic }) => (topic === topicOf("a") && isAway ? { kind: "fail", reason: "Unavailable" } : undefined)
+      }
+      const leat = yield* processOf(fleet, { drivers: [faultDriver(fleet.driver, plan)] })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publish({ key: "k", text: "0" })
+      const moved = Effect.map(Metric.snapshot, (all) =>
+        Object.fromEntries(Object.entries(scrapeOf(all)).filter(([name]) => name.startsWith("leat.moved")))
+      )
+      yield* place(fleet, "test.notes", at("a"))
+      yield* Effect.sleep("2 seconds")
+      expect(yield* moved).toEqual({})
+      isAway = true
+      for (let text = 1; text <= 9; text++) notes.offer({ key: `k${text}`, text: String(text) })
+      yield* apply(fleet, documentAt(2, "b"), { "test.notes": at("b") })
+      yield* Effect.sleep("30 seconds")
+      const series = (name: string, topic: string) =>
+        seriesName(name, { "leat.stream": "test.notes", "leat.sink": `local/${topicOf(topic)}` })
+      expect(yield* moved).toEqual({
+        [series("leat.moved.in", "a")]: 0,
+        [series("leat.moved.out", "a")]: 9,
+        [series("leat.moved.in", "b")]: 9,
+        [series("leat.moved.out", "b")]: 0
+      })
+    })
+  )
 })

@@ -3,6 +3,22 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in what metrics say of the ledger. */
 export const metricsMutants: ReadonlyArray<Mutant> = [
   {
+    name: "events that move out have no metric",
+    file: "publish/countEnded.ts",
+    find: `if (ending === "movedOut" && account.movedOut === 0) account`,
+    replace: `if (ending === "movedOut" && account.movedOut < 0) account`,
+    foundBy: "metrics/LedgerReport.test.ts",
+    test: "events that a move has taken along are told"
+  },
+  {
+    name: "events that move in have no metric",
+    file: "publish/countEnded.ts",
+    find: `if (account.movedIn === 0) account`,
+    replace: `if (account.movedIn < 0) account`,
+    foundBy: "metrics/LedgerReport.test.ts",
+    test: "events that a move has taken along are told"
+  },
+  {
     name: "a reason that is counted for the first time is told to nobody",
     file: "ledger/Counts.ts",
     find: `if (before === undefined) told`,

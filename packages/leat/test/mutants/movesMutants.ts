@@ -7,6 +7,7 @@ const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
 const ofStraying = { foundBy: "moves/straying.test.ts" } as const
 
 const ofRest = { foundBy: "moves/leftBehind.test.ts" } as const
+const inWaves = { foundBy: "moves/waves.test.ts" } as const
 
 const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 
@@ -132,6 +133,86 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     replace: `this.#written = undefined`,
     ...ofStraying,
     test: "sends on what it has stored where nobody reads"
+  },
+  {
+    name: "all streams of a plan go at once",
+    file: "moves/MoveTools.ts",
+    find: `for (const name of those) yield* holds(stream, name, true, reason)`,
+    replace: `for (const name of those) yield* holds(stream, name, false, reason)`,
+    ...inWaves,
+    test: "go a few at a time"
+  },
+  {
+    name: "waves take along whom a person has paused",
+    file: "moves/MoveTools.ts",
+    find: `const left = names.filter(isPaused)`,
+    replace: `const left = names.filter((name) => name === "" && isPaused(name))`,
+    ...inWaves,
+    test: "leave out whom a person has paused"
+  },
+  {
+    name: "a wave goes before the one before is written",
+    file: "moves/waves.ts",
+    find: `if (waiting.length === 0) return undefined`,
+    replace: `if (waiting.length < Infinity) return undefined`,
+    ...inWaves,
+    test: "go a few at a time"
+  },
+  {
+    name: "a wave goes after a long pause",
+    file: "moves/waves.ts",
+    find: `one.isWritten && one.pauseMs > pauseMs`,
+    replace: `one.isWritten && one.pauseMs < 0`,
+    ...inWaves,
+    test: "stop after a pause over the bound"
+  },
+  {
+    name: "a wave goes while the old places of the one before are not read to their end",
+    file: "moves/waves.ts",
+    find: `phase === "retired" || phase === "abandoned" || handedOver.has(group)`,
+    replace: `phase !== "planned" || handedOver.has(group)`,
+    ...inWaves,
+    test: "stop where a process is passed over, and where a group"
+  },
+  {
+    name: "a wave goes after somebody was passed over",
+    file: "moves/waves.ts",
+    find: `return owing.length === 0 ? undefined`,
+    replace: `return owing.length >= 0 ? undefined`,
+    ...inWaves,
+    test: "stop where a process is passed over, and where a group"
+  },
+  {
+    name: "a wave that takes long is waited for",
+    file: "moves/waves.ts",
+    find: `if (nowMs - startMs >= withinMs) return`,
+    replace: `if (nowMs - startMs >= withinMs * 100) return`,
+    ...inWaves,
+    test: "stop after a wave that takes too long"
+  },
+  {
+    name: "a stream that is paused begins to move",
+    file: "control/duties.ts",
+    find: `!isSweeping(placement) && !isPaused)`,
+    replace: `!isSweeping(placement))`,
+    foundBy: "moves/pausing.test.ts",
+    test: "begins no move, while others do"
+  },
+  {
+    name: "a stream that is paused loses its old place",
+    file: "control/duties.ts",
+    find: `if (!isPaused && mayRetire(placement, index))`,
+    replace: `if (mayRetire(placement, index))`,
+    foundBy: "moves/pausing.test.ts",
+    test: "goes on until it is written in its new place"
+  },
+  {
+    name: "a stream that is resumed stays paused",
+    file: "control/moves.ts",
+    find: `step: placement.step + 1, isPaused: false }`,
+    replace: `step: placement.step + 1, isPaused: true }`,
+    foundBy: "moves/pausing.test.ts",
+    test: "begins no move, while others do"
   },
   {
     name: "a word about a dead process is for one stream",
