@@ -1,6 +1,6 @@
 /** Moves the stream of a fleet back and forth, and does harm to it meanwhile. */
 import type { KafkaNode } from "@leat/brokers"
-import { Effect, Fiber, Option, type Scope } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { ControlTools, MoveTools } from "leat"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Place } from "../../packages/leat/src/control/ControlRecord.ts"
@@ -18,6 +18,8 @@ const [writers, readers] = [3, 2]
 const stepMsMax = 180_000
 /** How long a process is stopped at least, in milliseconds: longer than the lease, where nobody passes it over before. */
 const stopMsMax = 20_000
+/** How long a move may stand while a process is stopped that may hold a lock, in milliseconds: some leases, and a busy machine. */
+const lockMsMax = 60_000
 /** How long a node of a broker is away, in milliseconds. */
 const [awayMsMin, awayMsMax] = [500, 4000]
 
@@ -137,6 +139,7 @@ export class Mover {
         broker = yield* this.#befall(mishap, victim)
       }
       if (ending === "aborted") yield* this.#abort(from)
+      if (victim?.is === "stopped") yield* this.#resumedForLock(victim)
       yield* fleet.until("the stream is written in its place", stepMsMax, () => fleet.isOpened)
       if (ending === "rolledBack") {
         yield* Effect.sleep(this.#random() * 1000)
@@ -224,6 +227,19 @@ export class Mover {
     })
   }
 
+  /** One that was stopped while it held the lock of a log holds up all who use that, and no move gets on before it goes on. */
+  #resumedForLock(victim: Member) {
+    const fleet = this.#fleet
+    const opened = fleet.until("the stream is written in its place", lockMsMax, () => fleet.isOpened)
+    return Effect.match(opened, {
+      onFailure: () => {
+        this.#say(`nothing gets on while ${victim.name} is stopped`)
+        fleet.resume(victim)
+      },
+      onSuccess: () => undefined
+    })
+  }
+
   /** As `leat move start` does; a person who is told why it may not begin yet asks again. */
   #start(index: number) {
     const { control, tool } = this.#fleet
@@ -238,7 +254,7 @@ export class Mover {
       return MoveTools.start(control, { ...tool, reason, document, streams: [stream], partitions: to.partitions })
     })
     return Effect.gen({ self: this }, function* () {
-      const { version } = yield* this.#asked("a move is begun", asked)
+      const version = yield* this.#asked("a move is begun", asked)
       this.#told.moves++
       yield* this.#took(version, to)
     })
@@ -251,14 +267,16 @@ export class Mover {
     return this.#fleet.until(`version ${version} is seen`, stepMsMax, () => this.#fleet.version >= version)
   }
 
-  #asked<A>(what: string, asking: Effect.Effect<A, { readonly message: string }>) {
+  /** Gives the version that was applied: it may have been although the answer was lost. */
+  #asked(what: string, asking: Effect.Effect<{ readonly version: number }, { readonly message: string }>) {
     let why = ""
     return Effect.gen({ self: this }, function* () {
       for (const endMs = performance.now() + stepMsMax; performance.now() < endMs;) {
         const answer = yield* Effect.result(Effect.timeout(asking, "60 seconds"))
-        if (answer._tag === "Success") return answer.success
+        if (answer._tag === "Success") return answer.success.version
         if (answer.failure.message !== why) this.#say((why = answer.failure.message))
         yield* Effect.sleep("1 second")
+        if (this.#fleet.version > this.#version) return this.#fleet.version
       }
       return yield* Effect.fail(new Violation(`not ${what}: ${why}`))
     })
@@ -271,20 +289,23 @@ export class Mover {
       if (this.#random() < 0.5) yield* Effect.sleep(this.#random() * 1000)
       const sealing = () => fleet.isOpened || fleet.placement?.epochs.at(-2)?.phase === "sealing"
       if (this.#random() < 0.3) yield* Effect.ignore(fleet.until("it is being sealed", 5000, sealing))
-      const answer = yield* Effect.option(MoveTools.abort(fleet.control, { ...fleet.tool, reason: "it is not needed" }))
-      if (Option.isNone(answer)) {
-        this.#say("too late to end it")
+      const asking = MoveTools.abort(fleet.control, { ...fleet.tool, reason: "it is not needed" })
+      const why = yield* Effect.match(asking, { onFailure: ({ message }) => message, onSuccess: () => undefined })
+      // It may be applied although the answer was lost.
+      if (why !== undefined) yield* Effect.sleep("2 seconds")
+      if (why !== undefined && fleet.version === this.#version) {
+        this.#say(`too late to end it: ${why}`)
         return
       }
       this.#told.aborted++
-      yield* this.#took(answer.value.version, from)
+      yield* this.#took(this.#version + 1, from)
     })
   }
 
   #rollback(to: Place) {
     const { control, tool } = this.#fleet
     return Effect.gen({ self: this }, function* () {
-      const { version } = yield* this.#asked(
+      const version = yield* this.#asked(
         "it is taken back",
         MoveTools.rollback(control, { ...tool, reason: "it was better" })
       )
