@@ -96,7 +96,8 @@ const moved = Effect.fnUntraced(function* (driver: Driver, brokers: string) {
   yield* leat.flush
   yield* waitUntil(
     "all is handled",
-    Effect.sync(() => handled.length >= published)
+    Effect.sync(() => handled.length >= published),
+    { withinMs: 60_000 }
   )
   expect(leat.ledger.snapshot().balanced).toBe(true)
   const kafka = yield* driver.open("kafka", { brokers })
