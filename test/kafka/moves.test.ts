@@ -73,7 +73,7 @@ const moved = Effect.fnUntraced(function* (driver: Driver, brokers: string) {
     Effect.gen(function* () {
       for (; !over.signal.aborted; published++) {
         yield* notes.publish({ key: `k${published % keys}`, text: `${published}` }, { level: "queued" })
-        yield* Effect.sleep(5)
+        yield* Effect.sleep(10)
       }
     })
   )
