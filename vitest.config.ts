@@ -73,7 +73,7 @@ export default defineConfig({
       project("guide", ["test/guide.test.ts"], withKafka),
       project("repository", [
         "test/{architecture,confluentBuild,documentation,links,traps}.test.ts",
-        "test/{hostile,memory,isolation}/*.test.ts"
+        "test/{hostile,memory,isolation,move}/*.test.ts"
       ])
     ]
   }

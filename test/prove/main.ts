@@ -1,8 +1,19 @@
-// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver` and `--nodes` for moves: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+
+const ownFlags = {
+  /** What a stream moves between. */
+  pair: ["logs", "log-kafka", "kafka"],
+  /** Through which client Kafka is reached. */
+  driver: ["kafkajs", "confluent"],
+  /** Of each Kafka. */
+  nodes: ["1", "3"]
+} as const
+type OwnFlag = keyof typeof ownFlags
+const ownNames = ["pair", "driver", "nodes"] as const
 
 interface Proof {
   readonly name: string
@@ -10,6 +21,8 @@ interface Proof {
   readonly script: URL
   /** How its script is called; the size and the seed, one after the other, when absent. */
   readonly parameters?: (times: number, seed: number) => ReadonlyArray<string>
+  /** Flags of its own, which its script is given as they are. */
+  readonly own?: ReadonlyArray<OwnFlag>
   /** Flags of node. */
   readonly node?: ReadonlyArray<string>
   /** The flag that says how much: so many trials, or for so many minutes. */
@@ -62,18 +75,20 @@ const proofs: ReadonlyArray<Proof> = [
   },
   {
     name: "move",
-    says: "a stream moves between two logs while processes that publish and read it are killed and stopped: nothing stored is lost, and order holds",
-    script: new URL("move/proveMove.ts", scripts),
+    says: "a stream moves between two logs, or brokers, while processes that publish and read it are killed, stopped and cut off: nothing stored is lost, and order holds",
+    script: new URL("../move/proveMove.ts", import.meta.url),
+    own: ownNames,
     flag: "n",
-    times: 6,
+    // Each mishap once.
+    times: 8,
     // Where somebody was killed, a move waits for a lease, and for a person.
     msMax: 120_000,
     aroundMsMax: 300_000,
-    fault: ({ moves, opened, kills, stops, passedOver }) => {
+    fault: ({ moves, opened, kills, stops, cuts, passedOver }) => {
       if (!(Number(opened) > 1)) return "no move was opened"
-      return Number(moves) < 6 || (Number(kills) > 0 && Number(stops) > 0)
+      return Number(moves) < 8 || [kills, stops, cuts].every((count) => Number(count) > 0)
         ? undefined
-        : `${String(kills)} kills, ${String(stops)} stops and ${String(passedOver)} writers that were passed over are too few`
+        : `${String(kills)} kills, ${String(stops)} stops, ${String(cuts)} cuts and ${String(passedOver)} writers that were passed over are too few`
     }
   },
   {
@@ -222,6 +237,9 @@ function readArguments() {
         n: { type: "string" },
         minutes: { type: "string" },
         seed: { type: "string" },
+        pair: { type: "string" },
+        driver: { type: "string" },
+        nodes: { type: "string" },
         json: { type: "boolean", default: false }
       },
       allowPositionals: true,
@@ -256,16 +274,22 @@ function inOrder(times: number, seed: number): ReadonlyArray<string> {
   return [String(times), String(seed)]
 }
 
+/** Own flags of a proof, as its script is given them. */
+function ownOf({ own = [] }: Proof): ReadonlyArray<string> {
+  return own.flatMap((name) => (ownTold[name] === undefined ? [] : [`--${name}`, ownTold[name]]))
+}
+
 function prove(proof: Proof, times: number, seed: number) {
   const { name, script, flag, msMax, aroundMsMax, fault, node = [], parameters = inOrder } = proof
-  const program = [...node, "--conditions=@leat/source", fileURLToPath(script), ...parameters(times, seed)]
+  const own = ownOf(proof)
+  const program = [...node, "--conditions=@leat/source", fileURLToPath(script), ...parameters(times, seed), ...own]
   const { status, signal, stdout } = spawnSync(process.execPath, program, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     timeout: aroundMsMax + times * msMax,
     killSignal: "SIGKILL"
   })
-  const again = `npm run prove -- ${name} --${flag} ${times} --seed ${seed}`
+  const again = `npm run prove -- ${name}${["", ...own].join(" ")} --${flag} ${times} --seed ${seed}`
   const last = stdout.trim().split("\n").at(-1) ?? ""
   if (status !== 0) {
     // What a proof has to say of a violation is its last line; one that died has said why on stderr.
@@ -280,7 +304,7 @@ function prove(proof: Proof, times: number, seed: number) {
     : { proof: name, proven: false, violation, again, ...report }
 }
 
-const { names, n, minutes, seed: seedText, json } = readArguments()
+const { names, n, minutes, seed: seedText, json, ...ownTold } = readArguments()
 const unknown = names.find((name) => !proofs.some((one) => one.name === name))
 if (unknown !== undefined) misuse(`${unknown}: there is ${proofs.map(({ name }) => name).join(", ")}`)
 const chosen = names.length === 0 ? proofs : proofs.filter(({ name }) => names.includes(name))
@@ -295,6 +319,15 @@ const useless = (["n", "minutes"] as const).find(
 )
 if (useless !== undefined)
   misuse(`--${useless}: ${chosen.map(({ name, flag }) => `${name} takes --${flag}`).join(", ")}`)
+for (const name of ownNames) {
+  const value = ownTold[name]
+  if (value === undefined) continue
+  const takers = proofs.filter(({ own = [] }) => own.includes(name))
+  const allowed: ReadonlyArray<string> = ownFlags[name]
+  if (!allowed.includes(value)) misuse(`--${name} ${value}: it is one of ${allowed.join(", ")}`)
+  if (!chosen.some((proof) => takers.includes(proof)))
+    misuse(`--${name}: only ${takers.map((proof) => proof.name).join(", ")} takes it`)
+}
 
 let failed = 0
 const reports: Array<object> = []

@@ -11,6 +11,7 @@ import type { ContractInfo } from "../contract/Contract.ts"
 import { versionIn } from "../routes/documentVersion.ts"
 import { globMatches } from "../routes/Glob.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
+import { givenUpAfter } from "../routes/RouteFaults.ts"
 import type { Leg, Route, Routes } from "../routes/Routes.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
 import { answered, placeText } from "./Places.ts"
@@ -206,10 +207,11 @@ const looked = (
     const ofNew = yield* Effect.scoped(
       Effect.map(means.transportOf(after, leg.cluster), ({ capabilities }) => capabilities)
     )
+    const givenUp = givenUpAfter(leg.policy).join(", ")
     if (ofNew.ordering === "none") faults.push(`${leg.sink} keeps no order of records`)
-    else if (ofOld.ordering === "perPartition" && ofNew.ordering !== "perPartition")
+    else if (ofOld.ordering === "perPartition" && ofNew.ordering !== "perPartition" && givenUp !== "")
       faults.push(
-        `${leg.sink} may change the order of records after a send without an answer, and ${was.sink} does not`
+        `${leg.sink} keeps order only where nothing is given up, and its policy gives up after ${givenUp}; ${was.sink} keeps it in any case`
       )
     if (ofOld.lag === "none")
       faults.push(`${was.sink} does not tell what groups have settled, so nobody knows when it has been read`)

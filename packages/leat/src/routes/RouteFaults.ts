@@ -206,11 +206,16 @@ function droppingFaults(
   { name }: ContractInfo,
   { path, cluster, policy }: Pick<Leg, "path" | "cluster" | "policy">
 ): ReadonlyArray<RouteFault> {
-  // What stands in a spill or a fallback is not given up: it is sent again, in its place.
-  const dropping = policy.filter(({ then }) => then === "drop" || then === "deadLetter").flatMap(({ on }) => on)
+  const dropping = givenUpAfter(policy)
   if (dropping.length === 0) return []
   const message =
     `${name} needs order, which cluster ${cluster} keeps only where nothing is given up, and this policy gives up after ` +
-    `${[...new Set(dropping)].join(", ")}; let it retry, spill, fall back or halt, or take a driver that keeps order in any case`
+    `${dropping.join(", ")}; let it retry, spill, fall back or halt, or take a driver that keeps order in any case`
   return [{ path: `${path}.policy`, message }]
+}
+
+/** The failures after which a policy gives a record up. What stands in a spill or a fallback is not given up: it is sent again, in its place. */
+export function givenUpAfter(policy: Leg["policy"]): ReadonlyArray<string> {
+  const dropping = policy.filter(({ then }) => then === "drop" || then === "deadLetter").flatMap(({ on }) => on)
+  return [...new Set(dropping)]
 }

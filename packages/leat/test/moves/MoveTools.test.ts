@@ -304,6 +304,41 @@ describe("the start of a move", () => {
     )
   })
 
+  it.each([
+    { then: "halt", refused: [] },
+    {
+      then: "drop",
+      refused: [
+        "b/new keeps order only where nothing is given up, and its policy gives up after Timeout; a/old keeps it in any case"
+      ]
+    },
+    {
+      then: "deadLetter",
+      refused: [
+        "b/new keeps order only where nothing is given up, and its policy gives up after Timeout; a/old keeps it in any case"
+      ]
+    }
+  ])("to where nothing fences takes a policy that gives nothing up: $then", ({ then, refused }) => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, drivers } = yield* opened(fleet, 1)
+        const [one, two] = drivers as [Driver, Driver]
+        const unfenced = {
+          ...two,
+          open: (...given: Parameters<Driver["open"]>) =>
+            Effect.map(two.open(...given), (transport) => ({
+              ...transport,
+              capabilities: { ...transport.capabilities, ordering: "exceptAfterInDoubt" as const }
+            }))
+        }
+        const policies = `policies: { own: [{ on: [Timeout], then: ${then} }] }\n`
+        const document = documentOf(2, "b/new").replace("topic: new", "topic: new, policy: own") + policies
+        const start = { ...tool, ...asked(document), drivers: [one, unfenced] }
+        expect((yield* MoveTools.plan(fleet.transport, start)).refused).toEqual(refused)
+      })
+    )
+  })
+
   it("takes the partitions that are asked for where the topic is not there", () => {
     story((fleet) =>
       Effect.gen(function* () {

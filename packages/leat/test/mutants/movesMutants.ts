@@ -263,6 +263,22 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     test: "waits no second time for who is gone"
   },
   {
+    name: "a stream may not move to where nothing fences, whatever its policy",
+    file: "moves/planMove.ts",
+    find: `ofNew.ordering !== "perPartition" && givenUp !== "")`,
+    replace: `ofNew.ordering !== "perPartition")`,
+    ...ofTools,
+    test: "to where nothing fences takes a policy that gives nothing up"
+  },
+  {
+    name: "a stream may move to where nothing fences and its policy drops",
+    file: "moves/planMove.ts",
+    find: `const givenUp = givenUpAfter(leg.policy).join(", ")`,
+    replace: `const givenUp = ""`,
+    ...ofTools,
+    test: "to where nothing fences takes a policy that gives nothing up"
+  },
+  {
     name: "a move begins although a writer refuses the document",
     file: "moves/awaited.ts",
     find: `if (how !== "joined" || isSilent(member)) continue`,

@@ -10,8 +10,9 @@ export class Child {
   errors = ""
   readonly #process: ChildProcess
 
-  constructor(path: string, parameters: ReadonlyArray<string>, deadlineMs = 60_000) {
-    const script = fileURLToPath(new URL(`../${path}`, import.meta.url))
+  /** `path`: from the folder of the tests of the log, or a whole address. */
+  constructor(path: string | URL, parameters: ReadonlyArray<string>, deadlineMs = 60_000) {
+    const script = fileURLToPath(typeof path === "string" ? new URL(`../${path}`, import.meta.url) : path)
     this.#process = spawn(process.execPath, ["--conditions=@leat/source", script, ...parameters], {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: deadlineMs,

@@ -1,10 +1,8 @@
-/** Judges a stream that was moved: by raw reads of both logs, and by what publishers and handlers have printed. */
-import { logTransport } from "@leat/log"
+/** Judges a stream that was moved: by raw reads of both places, and by what publishers and handlers have printed. */
 import { Effect, Stream } from "effect"
 import { readMeta } from "leat"
-import type { ReceivedRecord } from "leat/transport"
-import { join } from "node:path"
-import { noteContract } from "../support/Note.ts"
+import type { ReceivedRecord, Transport, TransportError } from "leat/transport"
+import { contract, isIntact, nameOf } from "./event.ts"
 import type { Handled } from "./Line.ts"
 import { linesOf, type Member, type Range } from "./MovedFleet.ts"
 
@@ -22,47 +20,84 @@ export interface Found {
   readonly standing: ReadonlyArray<Standing>
   /** Records of an epoch that stand outside of its range: of writers that it passed over. */
   readonly late: number
+  /** Records that nobody of the fleet has published so: where they stand. */
+  readonly garbled: ReadonlyArray<string>
 }
 
-export const readRanges = (folder: string, ranges: ReadonlyArray<Range>): Effect.Effect<Found, Error> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const near = yield* logTransport({ directory: join(folder, "near") })
-      const far = yield* logTransport({ directory: join(folder, "far") })
-      const read = (cluster: string, topic: string, partition: number) =>
-        Effect.map(
-          Stream.runCollect((cluster === "near" ? near : far).read(topic, partition, { fromPosition: 0n })),
-          (batches) => batches.flatMap(({ records }): ReadonlyArray<ReceivedRecord> => Array.from(records))
+/** Reads each topic once, whole. */
+export const readRanges = (
+  transports: Readonly<Record<string, Transport>>,
+  ranges: ReadonlyMap<number, Range>
+): Effect.Effect<Found, TransportError> =>
+  Effect.gen(function* () {
+    const standing: Array<Standing> = []
+    const garbled: Array<string> = []
+    let late = 0
+    for (const { cluster, topic, partitions } of placesOf(ranges))
+      for (let partition = 0; partition < partitions; partition++) {
+        const transport = transports[cluster]
+        if (transport === undefined) throw new Error(`nobody has opened cluster ${cluster}`)
+        yield* Stream.runForEach(transport.read(topic, partition, { fromPosition: 0n }), ({ records }) =>
+          Effect.sync(() => {
+            for (const record of records) {
+              const found = standingOf(record)
+              if (found === undefined) continue
+              const { position } = record
+              if (found === "garbled") garbled.push(`${cluster}/${topic}/${partition} at ${position}`)
+              else if (isWithin(ranges.get(found.epoch), { cluster, topic, partition, position })) standing.push(found)
+              else late++
+            }
+          })
         )
-      const standing: Array<Standing> = []
-      let late = 0
-      for (const { epoch, place, begin, end } of ranges)
-        for (let partition = 0; partition < place.partitions; partition++)
-          for (const record of yield* read(place.cluster, place.topic, partition)) {
-            const found = standingOf(record, epoch)
-            if (found === undefined) continue
-            const at = Number(record.position)
-            if (at >= (begin[partition] ?? 0) && at < (end?.[partition] ?? Infinity)) standing.push(found)
-            else late++
-          }
-      return { standing, late }
-    })
-  )
+      }
+    // Sorting is stable: records of one partition keep their order.
+    return { standing: standing.toSorted((one, other) => one.epoch - other.epoch), late, garbled }
+  })
 
-function standingOf({ headers, value }: ReceivedRecord, inEpoch: number): Standing | undefined {
-  const { id, epoch } = readMeta(headers, noteContract.stream)
-  if (id === undefined || value === null || epoch !== inEpoch) return undefined
-  const { text } = noteContract.decode(value)
-  return { text, epoch, lane: `${id.incarnation}/${id.bucket}`, seq: id.seq }
+function placesOf(ranges: ReadonlyMap<number, Range>): ReadonlyArray<Range["place"]> {
+  const places = Array.from(ranges.values(), ({ place }) => place)
+  return Array.from(new Map(places.map((place) => [`${place.cluster}/${place.topic}`, place])).values())
+}
+
+interface At {
+  readonly cluster: string
+  readonly topic: string
+  readonly partition: number
+  readonly position: bigint
+}
+
+function isWithin(range: Range | undefined, { cluster, topic, partition, position }: At): boolean {
+  if (range === undefined || range.place.cluster !== cluster || range.place.topic !== topic) return false
+  return position >= (range.begin[partition] ?? 0) && position < (range.end?.[partition] ?? Infinity)
+}
+
+/** Undefined: it is a marker, which says what was dropped. */
+function standingOf({ headers, value }: ReceivedRecord): Standing | "garbled" | undefined {
+  const { id, epoch, isMarker } = readMeta(headers, contract.stream)
+  if (isMarker) return undefined
+  const note = value === null ? undefined : decoded(value)
+  if (id === undefined || epoch === undefined || note === undefined || !isIntact(note)) return "garbled"
+  return { text: note.text, epoch, lane: `${id.incarnation}/${id.bucket}`, seq: id.seq }
+}
+
+function decoded(value: Uint8Array) {
+  try {
+    return contract.decode(value)
+  } catch {
+    return undefined
+  }
 }
 
 /** What was done to the fleet, for the bounds of what may come twice. */
 export interface Attempts {
+  /** Of its processes, and of nodes of its brokers. */
   readonly kills: number
   readonly stops: number
+  /** From the control stream. */
+  readonly cuts: number
 }
 
-/** Events that one kill or stop may have in hand: those of a handler, or of a send, that nobody has settled. */
+/** Events that one kill, stop or cut may have in hand: those of a handler, or of a send, that nobody has settled. */
 const inHandMax = 256
 
 export interface Verdict {
@@ -82,7 +117,7 @@ export function judged(
   found: Found,
   attempts: Attempts
 ): Verdict {
-  const { standing, late } = found
+  const { standing, late, garbled } = found
   const there = new Set(standing.map(({ text }) => text))
   const owed = new Set(members.flatMap(owedOf))
   const published = members.flatMap(publishedOf).length
@@ -90,6 +125,7 @@ export function judged(
   const lines = new Map(groups.map((group) => [group, handledBy(members, group)]))
   const violations = [
     members.map(endFault).find((fault) => fault !== undefined),
+    garbled.length === 0 ? undefined : `${garbled.length} records are garbled: ${garbled.slice(0, 3).join(", ")}`,
     lost("nowhere that is read", owed, there),
     inversion(standing),
     ...Array.from(lines, ([group, handled]) => groupFault(group, handled, new Set([...owed, ...there])))
@@ -101,7 +137,7 @@ export function judged(
     handledAll += texts.size
     repeated += handled.length - texts.size
   }
-  const copiesMax = inHandMax * (attempts.kills + attempts.stops)
+  const copiesMax = inHandMax * (attempts.kills + attempts.stops + attempts.cuts)
   if (copies > copiesMax) violations.push(`${copies} copies stand there, and ${copiesMax} can`)
   const repeatedMax = groups.length * (copies + late + copiesMax)
   if (repeated > repeatedMax) violations.push(`${repeated} were handled again, and ${repeatedMax} can have been`)
@@ -162,9 +198,10 @@ function groupFault(group: string, handled: ReadonlyArray<Handled>, owed: Readon
   const seen = new Set<string>()
   for (const line of handled) {
     const [, text, key, seq] = line
+    if (!isIntact({ key, text })) return `group ${group} was given a garbled event: ${JSON.stringify(line)}`
     if (seen.has(text)) continue
     seen.add(text)
-    const lane = `${text.split(" ")[0]} ${key}`
+    const lane = `${nameOf(text)} ${key}`
     const before = highest.get(lane)
     if (before !== undefined && seq < before[3])
       return `group ${group} handled event ${text} of ${key} for the first time behind ${before[1]}`

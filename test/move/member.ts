@@ -1,21 +1,24 @@
 // A process of a fleet whose stream is moved. It publishes, or reads as a member of a group, until it is told to end by SIGTERM, and prints a line of JSON
-// for each thing that the proof has to know (`Line`).
-//   member.ts <directory of the control log> <name> <seed> [group]
-import { log } from "@leat/log"
+// for each thing that the proof has to know (`Line`). SIGUSR2 cuts it off from the control stream, and joins it again.
+//   member.ts <section of the control stream's cluster, as JSON> <name> <seed> [group]
 import { type EventStream, Leat, type OpenLeat } from "leat"
 import { Effect, Exit, Scope } from "effect"
 import { seededRandom } from "leat/testing"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Note, noteContract } from "../support/Note.ts"
-import { keys, lease } from "./fleetOptions.ts"
+import type { ClusterConfig } from "leat/transport"
+import { cuttable, cuttableName } from "./cuttable.ts"
+import { contract, type Note, textOf } from "./event.ts"
+import { driverOf, drivers, keys, lease } from "./Ground.ts"
 import type { Line } from "./Line.ts"
 
-const [directory = "", name = "", seed = "1", group] = process.argv.slice(2)
+const [control = "{}", name = "", seed = "1", group] = process.argv.slice(2)
 const random = seededRandom(Number(seed))
 /** The same in all processes of a machine. */
 const nowMs = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
 const ending = new AbortController()
 process.once("SIGTERM", () => ending.abort())
+let isCut = false
+process.on("SIGUSR2", () => (isCut = !isCut))
 // Nobody ends it when the proof is killed.
 const { ppid } = process
 setInterval(() => void (process.ppid === ppid || process.exit(1)), 1000).unref()
@@ -26,11 +29,19 @@ function say(line: Line): void {
 }
 
 const scope = Effect.runSync(Scope.make())
-const control = { cluster: { transport: "@leat/log", directory }, lease }
+const section = JSON.parse(control) as ClusterConfig
 const leat = await Effect.runPromise(
-  Scope.provide(Leat.make({ source: "move", drivers: [log], control, drain: "2 minutes" }), scope)
+  Scope.provide(
+    Leat.make({
+      source: "move",
+      drivers: [...drivers, cuttable(driverOf(section), () => isCut)],
+      control: { cluster: { ...section, transport: cuttableName }, lease },
+      drain: "2 minutes"
+    }),
+    scope
+  )
 )
-const notes = await Effect.runPromise(leat.stream(noteContract))
+const notes = await Effect.runPromise(leat.stream(contract))
 say(["open", leat.incarnation])
 if (group !== undefined) await Effect.runPromise(Scope.provide(reading(notes, group), scope))
 if (group === undefined) await publish(leat, notes)
@@ -51,8 +62,9 @@ function reading(stream: EventStream<Note>, ofGroup: string) {
 /** Offers, and publishes at both levels; a text is the name of the process and a number that is never used again. */
 async function publish({ flush }: OpenLeat, stream: EventStream<Note>): Promise<void> {
   for (let number = 0; !ending.signal.aborted; number++) {
-    const text = `${name} ${number}`
-    const note = { key: `k${Math.floor(random() * keys)}`, text }
+    const key = `k${Math.floor(random() * keys)}`
+    const text = textOf(name, number, key)
+    const note = { key, text }
     const share = random()
     const beginMs = nowMs()
     if (share < 0.4) {

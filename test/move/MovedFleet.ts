@@ -1,22 +1,22 @@
-import { log, logTransport } from "@leat/log"
 import { Duration, Effect, type Scope } from "effect"
 import { MoveTools } from "leat"
-import { join } from "node:path"
-import { type ControlStream, openControlStream } from "../../../leat/src/control/ControlStream.ts"
-import type { Place, Positions } from "../../../leat/src/control/ControlRecord.ts"
-import { endsOf, isSweeping, type Placement } from "../../../leat/src/control/Placement.ts"
-import type { Transport } from "leat/transport"
-import { Child } from "../support/Child.ts"
-import { noteContract } from "../support/Note.ts"
+import type { Driver, Transport } from "leat/transport"
+import { type ControlStream, openControlStream } from "../../packages/leat/src/control/ControlStream.ts"
+import type { Place, Positions } from "../../packages/leat/src/control/ControlRecord.ts"
+import { versionAt } from "../../packages/leat/src/control/fleet.ts"
+import { endsOf, isSweeping, type Placement } from "../../packages/leat/src/control/Placement.ts"
+import { Child } from "../../packages/log/test/support/Child.ts"
+import { contract } from "./event.ts"
+import { drivers, type Ground, opened } from "./Ground.ts"
 import type { Line } from "./Line.ts"
 
 /** A process of the fleet, or one that was. */
 export interface Member {
-  readonly child: Child
+  readonly child: Pick<Child, "lines" | "errors" | "signal">
   readonly name: string
   /** Undefined: it publishes. */
   readonly group: string | undefined
-  is: "running" | "stopped" | "killed" | "ended"
+  is: "running" | "stopped" | "cut" | "killed" | "ended"
   /** Its exit code or the signal that ended it; undefined while it runs. */
   exit: number | NodeJS.Signals | null | undefined
 }
@@ -39,36 +39,42 @@ const lookMs = 100
 /** The processes, and what the control stream says of them. */
 export class MovedFleet {
   readonly control: Transport
-  readonly tool: { readonly author: string; readonly drivers: ReadonlyArray<typeof log> }
+  readonly tool: { readonly author: string; readonly drivers: ReadonlyArray<Driver> }
   readonly members: Array<Member> = []
   /** By number, in the order of their beginning. The control stream itself forgets the oldest. */
   readonly ranges = new Map<number, Range>()
   /** What the person was told when it gave up somebody. */
   readonly refusals = new Map<string, number>()
-  readonly #folder: string
+  readonly #ground: Ground
   readonly #seed: number
   readonly #deadlineMs: number
   readonly #stream: ControlStream
 
-  constructor({ folder, seed, deadlineMs }: FleetOptions, control: Transport, stream: ControlStream) {
-    this.#folder = folder
+  constructor({ ground, seed, deadlineMs }: FleetOptions, control: Transport, stream: ControlStream) {
+    this.#ground = ground
     this.#seed = seed
     this.#deadlineMs = deadlineMs
     this.control = control
     this.#stream = stream
-    this.tool = { author: "prove", drivers: [log] }
+    this.tool = { author: "prove", drivers }
   }
 
   get placement(): Placement | undefined {
-    return this.#stream.control.streams.get(noteContract.stream)
+    return this.#stream.control.streams.get(contract.stream)
+  }
+
+  /** Of the document that was applied last, as far as that was seen. */
+  get version(): number {
+    const { control } = this.#stream
+    return versionAt(control, control.version)
   }
 
   /** Begins a process; it is not open yet. */
   begin(group?: string): Member {
     const name = `${group ?? "w"}-${this.members.length}`
-    const parameters = [join(this.#folder, "control"), name, String(this.#seed + this.members.length)]
+    const parameters = [JSON.stringify(this.#ground.control), name, String(this.#seed + this.members.length)]
     const child = new Child(
-      "move/member.ts",
+      new URL("member.ts", import.meta.url),
       group === undefined ? parameters : [...parameters, group],
       this.#deadlineMs
     )
@@ -97,9 +103,15 @@ export class MovedFleet {
     member.child.signal("SIGSTOP")
   }
 
+  /** It goes on, without the control stream. */
+  cut(member: Member): void {
+    member.is = "cut"
+    member.child.signal("SIGUSR2")
+  }
+
   resume(member: Member): void {
+    member.child.signal(member.is === "cut" ? "SIGUSR2" : "SIGCONT")
     member.is = "running"
-    member.child.signal("SIGCONT")
   }
 
   /** Whether a member was passed over by some move and has not said since up to where it wrote. */
@@ -140,7 +152,7 @@ export class MovedFleet {
   /** Fails with a violation when it is not so in time, or a process has ended by itself. */
   until(what: string, ms: number, is: () => boolean): Effect.Effect<void, Violation> {
     const waiting = Effect.suspend(() => {
-      const dead = this.members.find(({ is: how, exit }) => how === "running" && exit !== undefined)
+      const dead = this.members.find(({ is: how, exit }) => (how === "running" || how === "cut") && exit !== undefined)
       if (dead !== undefined)
         return Effect.fail(new Violation(`${dead.name} has ended with ${dead.exit}: ${dead.child.errors}`))
       return Effect.succeed(is())
@@ -183,7 +195,7 @@ export class MovedFleet {
   }
 
   #givenUp(member: string): Effect.Effect<void> {
-    const asked = { ...this.tool, reason: "it was killed", stream: noteContract.stream, member }
+    const asked = { ...this.tool, reason: "it was killed", stream: contract.stream, member }
     return Effect.match(Effect.timeout(MoveTools.giveUp(this.control, asked), Duration.seconds(30)), {
       onFailure: ({ message }) => {
         const text = message.replaceAll(/\d+/g, "N").replaceAll(/[0-9a-f]*N[0-9a-fN-]*/g, "N")
@@ -200,7 +212,7 @@ export class MovedFleet {
 }
 
 export interface FleetOptions {
-  readonly folder: string
+  readonly ground: Ground
   readonly seed: number
   /** When processes that are left are killed. */
   readonly deadlineMs: number
@@ -220,7 +232,7 @@ export function incarnationOf(member: Member): string {
 
 export const movedFleet = (options: FleetOptions): Effect.Effect<MovedFleet, Error, Scope.Scope> =>
   Effect.gen(function* () {
-    const control = yield* logTransport({ directory: join(options.folder, "control") })
+    const control = yield* opened("control", options.ground.control)
     const stream = yield* openControlStream({
       transport: control,
       topic: "leat-control",
