@@ -27,6 +27,7 @@ import { history } from "./routes/history.ts"
 import { plan } from "./routes/plan.ts"
 import { rollback } from "./routes/rollback.ts"
 import { schema } from "./routes/schema.ts"
+import { shadow } from "./routes/shadow.ts"
 import { status } from "./routes/status.ts"
 import { validate } from "./routes/validate.ts"
 import { watch } from "./routes/watch.ts"
@@ -48,7 +49,7 @@ const dlq = Command.make("dlq").pipe(
 
 const routes = Command.make("routes").pipe(
   Command.withDescription("Route documents: check one, explain it, and have one in force in a whole fleet"),
-  Command.withSubcommands([validate, explain, schema, plan, diff, apply, status, history, rollback, watch])
+  Command.withSubcommands([validate, explain, schema, plan, diff, apply, status, history, rollback, watch, shadow])
 )
 
 const move = Command.make("move").pipe(

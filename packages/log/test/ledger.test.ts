@@ -44,6 +44,33 @@ const nothing: Announcement = {
 }
 
 describe("a store of ledgers", () => {
+  it.live("keeps which buckets a canary takes", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const counts = {
+        admitted: 4,
+        recovered: 0,
+        movedIn: 0,
+        movedOut: 0,
+        stored: 4,
+        fellBack: 0,
+        droppedMayBeStored: 0
+      }
+      const pending = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0, spilled: 0, balanced: true }
+      const leg = { stream: "s", sink: "far/s", epoch: 1, ...counts, deadLettered: {}, dropped: {}, ...pending }
+      const legs = [leg, { ...leg, sink: "near/s", buckets: { from: 0, to: 384 } }]
+      yield* ledgerStore(directory).save({ ...nothing, legs })
+      // No process has a log there.
+      const folder = join(directory, "ledger")
+      for (const name of readdirSync(folder)) {
+        const path = join(folder, name)
+        writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), clusters: [] }))
+      }
+      const { ledgers } = yield* readLedgers(directory)
+      expect(ledgers.map((one) => one.legs)).toEqual([legs])
+    })
+  )
+
   // Node creates directories there for ever.
   it.live.skipIf(process.platform !== "linux")("fails where no directory can be created, and so does a log", () =>
     Effect.gen(function* () {

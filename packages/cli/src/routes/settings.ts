@@ -33,7 +33,7 @@ export function legSettings({ document, clusters }: Routes, leg: Leg): ReadonlyA
   const [, route = "", position = ""] = /^routes\[(\d+)\]\.to\[(\d+)\]$/.exec(leg.path) ?? []
   const written = document.routes[Number(route)]?.to[Number(position)]
   const at = settingsAt(written, leg.path)
-  const { spill, breaker, fallback } = leg
+  const { canary, spill, breaker, fallback } = leg
   return [
     { setting: "transport", value: clusters.get(leg.cluster)?.driver.name ?? "", from: `clusters.${leg.cluster}` },
     at("required", leg.required ? "true" : "false"),
@@ -46,6 +46,7 @@ export function legSettings({ document, clusters }: Routes, leg: Leg): ReadonlyA
     at("batch.records", String(leg.batchRecords)),
     at("timeout", ms(leg.timeoutMs)),
     at("epoch", String(leg.epoch)),
+    at("canary", canary === undefined ? "none" : `buckets ${canary.from}-${canary.to}%`),
     at("spill", spill === undefined ? "none" : spillText(spill)),
     at("breaker", breaker === undefined ? "none" : `at ${breaker.failureRate} of ${breaker.minSends} sends`),
     at("fallback", fallback === undefined ? "none" : `${clustersText(fallback.clusters)}, back: ${fallback.back}`)

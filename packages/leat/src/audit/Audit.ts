@@ -20,4 +20,6 @@ export {
   type GroupAudit,
   topic
 } from "./auditTopic.ts"
+export { shadow, type ShadowPlace, type ShadowReport, type ShadowSettings, type ShadowWindow } from "./shadowTopic.ts"
+export type { ShadowFinding } from "./ShadowLedger.ts"
 export type { AuditedLedger, SequenceRange } from "./SequenceAudit.ts"

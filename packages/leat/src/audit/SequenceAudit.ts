@@ -344,10 +344,16 @@ function announcedOf(
       const tag = taggedStream(stream)
       const known = state ?? (isClosed ? "closed" : "elsewhere")
       const fellBack = own.reduce((sum, leg) => sum + (leg.fellBack ?? 0), 0)
-      const counts = { sequences, dropped, deadLettering, spilled, fellBack }
+      // What goes elsewhere alone is not missing where a share of the keys goes.
+      const ofTopic = sequences.filter(([bucket]) => own.some((leg) => hasBucket(leg, bucket)))
+      const counts = { sequences: ofTopic, dropped, deadLettering, spilled, fellBack }
       found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found
+}
+
+function hasBucket({ buckets }: Announcement["legs"][number], bucket: number): boolean {
+  return buckets === undefined || (bucket >= buckets.from && bucket < buckets.to)
 }
 
 export function total(counts: Readonly<Counts>): number {

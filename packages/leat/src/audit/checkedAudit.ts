@@ -9,9 +9,16 @@ const isReadable = (value: unknown) =>
 const isList = (value: unknown) => Array.isArray(value)
 
 /** Each option: what it is, and whether a value is that. */
-const kinds: Readonly<Record<string, readonly [what: string, isSo: (value: unknown) => boolean]>> = {
+type Kinds = Readonly<Record<string, readonly [what: string, isSo: (value: unknown) => boolean]>>
+
+const ofBoth = {
+  fromTimeMs: ["epoch milliseconds", (value: unknown) => Number.isSafeInteger(value)],
+  windowMs: ["milliseconds, 1000 or more", (value: unknown) => typeof value === "number" && value >= 1000],
+  samplesMax: ["a whole number from 0", (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0]
+} as const satisfies Kinds
+
+const kinds: Kinds = {
   streams: ["a list of names of streams", (value) => Array.isArray(value) && value.every(isText)],
-  fromTimeMs: ["epoch milliseconds", (value) => Number.isSafeInteger(value)],
   group: ["the name of a group", isText],
   ledgers: ["a list of ledgers, as readLedgers of @leat/log tells them", isList],
   cluster: ["the name of a cluster", isText],
@@ -19,8 +26,39 @@ const kinds: Readonly<Record<string, readonly [what: string, isSo: (value: unkno
     "a list of transports, as leat.transport gives them",
     (value) => Array.isArray(value) && value.every(isReadable)
   ],
-  windowMs: ["milliseconds, 1000 or more", (value) => typeof value === "number" && value >= 1000],
-  samplesMax: ["a whole number from 0", (value) => Number.isSafeInteger(value) && Number(value) >= 0]
+  ...ofBoth
+}
+
+const ofShadow: Kinds = {
+  stream: ["the name of a stream", isText],
+  canary: [
+    "percent of the buckets and how many there are, as { from: 0, to: 9, buckets: 3840 }",
+    (value) =>
+      isObject(value) &&
+      [value["from"], value["to"], value["buckets"]].every(Number.isSafeInteger) &&
+      Number(value["from"]) >= 0 &&
+      Number(value["from"]) <= Number(value["to"]) &&
+      Number(value["to"]) <= 99 &&
+      Number(value["buckets"]) >= 1
+  ],
+  heldMax: ["a whole number from 1", (value) => Number.isSafeInteger(value) && Number(value) >= 1],
+  ...ofBoth
+}
+
+/** As `checkedAudit`, of a comparison. */
+export function checkedShadow(primary: unknown, copy: unknown, settings: unknown): Effect.Effect<void, TransportError> {
+  return Effect.suspend(() => {
+    const places = Object.entries({ primary, copy })
+    const wrong = places.find(
+      ([, place]) => !isObject(place) || !isReadable(place["transport"]) || !isText(place["topic"])
+    )
+    const detail =
+      wrong === undefined
+        ? optionFault(settings, ofShadow, ["stream"])
+        : `${wrong[0]}: is a transport and a topic, as { transport, topic: "shop.orders" }, and not ${kindOf(wrong[1])}`
+    if (detail === undefined) return Effect.void
+    return Effect.fail(new TransportError({ reason: "Unsupported", transport: "none", operation: "shadow", detail }))
+  })
 }
 
 /** Fails with `Unsupported` and a sentence, unless everything is as the types say. */
@@ -41,13 +79,20 @@ export function checkedAudit(
 function faultOf(transport: unknown, topic: unknown, options: unknown): string | undefined {
   if (!isReadable(transport)) return `takes a transport, as leat.transport gives one, and not ${kindOf(transport)}`
   if (!isText(topic)) return `takes the name of a topic, and not ${shown(topic)}`
-  if (!isObject(options)) return `takes options, and not ${kindOf(options)}`
-  for (const [name, value] of Object.entries(options)) {
-    const kind = kinds[name]
-    if (kind === undefined) return `${name}: is no option; there is ${Object.keys(kinds).join(", ")}`
-    if (value !== undefined && !kind[1](value)) return `${name}: is ${kind[0]}, and not ${shown(value)}`
-  }
+  const wrong = optionFault(options, kinds)
+  if (wrong !== undefined || !isObject(options)) return wrong
   if (options["fallbacks"] !== undefined && options["cluster"] === undefined)
     return "fallbacks: needs cluster too: their topics are named for it"
+  return undefined
+}
+
+function optionFault(options: unknown, of: Kinds, needed: ReadonlyArray<string> = []): string | undefined {
+  if (!isObject(options)) return `takes options, and not ${kindOf(options)}`
+  for (const name of needed) if (options[name] === undefined) return `${name}: is missing; it is ${of[name]?.[0]}`
+  for (const [name, value] of Object.entries(options)) {
+    const kind = of[name]
+    if (kind === undefined) return `${name}: is no option; there is ${Object.keys(of).join(", ")}`
+    if (value !== undefined && !kind[1](value)) return `${name}: is ${kind[0]}, and not ${shown(value)}`
+  }
   return undefined
 }

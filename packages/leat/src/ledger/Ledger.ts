@@ -15,6 +15,7 @@
  * `Journal` sees every single move by id: tests keep the sets themselves with it.
  */
 
+import type { BucketRange } from "./BucketRange.ts"
 import { type Counts, newCounts, sum } from "./Counts.ts"
 import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
 
@@ -66,23 +67,44 @@ export interface StreamAccount {
   waiting: number
   /** How many really stand in line, counted afresh when somebody looks. */
   inLine: () => number
+  /** Events of some buckets that were admitted, by their sequences. */
+  admittedIn: (buckets: BucketRange) => number
   /** What must have admitted the same events. */
   required: ReadonlyArray<RequiredLeg>
 }
 
-/** A leg that takes every event of its stream. */
+/** A leg that takes every event of its stream, or of some of its buckets. */
 interface RequiredLeg {
   readonly account: WriteAccount
-  /** Events that it had been given, less those of the stream, when it became required. */
+  /** Those of a canary; undefined: all. */
+  readonly buckets: BucketRange | undefined
+  /** Events that it had been given, less those of its buckets, when it became required for these. */
   readonly ahead: number
 }
 
-/** From now on every event of the stream is admitted on these legs. */
-export function requireLegs(stream: StreamAccount, legs: ReadonlyArray<WriteAccount>): void {
-  stream.required = legs.map(
-    (account) =>
-      stream.required.find((leg) => leg.account === account) ?? { account, ahead: account.admitted - stream.admitted }
-  )
+/**
+ * From now on every event of the stream is admitted on these legs, or every event of the `buckets` of their accounts; `admittedIn` counts the events
+ * of some buckets.
+ */
+export function requireLegs(
+  stream: StreamAccount,
+  legs: ReadonlyArray<WriteAccount>,
+  admittedIn: StreamAccount["admittedIn"]
+): void {
+  stream.admittedIn = admittedIn
+  stream.required = legs.map((account) => {
+    const { buckets } = account
+    const before = stream.required.find((leg) => leg.account === account && isSameRange(leg.buckets, buckets))
+    return before ?? { account, buckets, ahead: account.admitted - admittedTo(stream, buckets) }
+  })
+}
+
+function isSameRange(one: BucketRange | undefined, other: BucketRange | undefined): boolean {
+  return one?.from === other?.from && one?.to === other?.to
+}
+
+function admittedTo({ admitted, admittedIn }: StreamAccount, buckets: BucketRange | undefined): number {
+  return buckets === undefined ? admitted : admittedIn(buckets)
 }
 
 /** The legs of one stream in one sink and epoch. Terminal counters only grow. */
@@ -92,6 +114,8 @@ export interface WriteAccount {
   readonly stream: string
   readonly sink: string
   readonly epoch: number
+  /** Those of a canary now; undefined: it takes all. */
+  buckets: BucketRange | undefined
   admitted: number
   /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   recovered: number
@@ -138,7 +162,7 @@ export interface StreamRow {
   readonly rejected: Readonly<Counts>
   /** Blocked publishes that wait for room. */
   readonly waiting: number
-  /** Whether the equation holds, as many stand in line as wait, and every required leg has admitted the same number of events. */
+  /** Whether the equation holds, as many stand in line as wait, and every required leg has admitted the same number of events, a canary those of its buckets. */
   readonly balanced: boolean
 }
 
@@ -151,6 +175,8 @@ export interface LegRow {
   /** `cluster/topic`. */
   readonly sink: string
   readonly epoch: number
+  /** Of a canary: the buckets that it takes now, [from, to). Absent: it takes all. */
+  readonly buckets?: BucketRange
   readonly admitted: number
   /** Left in the spill by a process before this one, or sent on from the fallback for whoever, and ended here. */
   readonly recovered: number
@@ -232,6 +258,12 @@ export interface LedgerSnapshot {
   readonly balanced: boolean
 }
 
+const noPublisher: Pick<StreamAccount, "inLine" | "admittedIn" | "required"> = {
+  inLine: () => 0,
+  admittedIn: () => 0,
+  required: []
+}
+
 const nothingPending: Readonly<Record<PendingPlace, number>> = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0 }
 
 export class Ledger {
@@ -251,7 +283,7 @@ export class Ledger {
   stream(stream: string): StreamAccount {
     let account = this.#streams.get(stream)
     if (account === undefined) {
-      account = { stream, offered: 0, admitted: 0, rejected: newCounts(), waiting: 0, inLine: () => 0, required: [] }
+      account = { stream, offered: 0, admitted: 0, rejected: newCounts(), waiting: 0, ...noPublisher }
       this.#streams.set(stream, account)
       this.#watch?.streamBegan(account)
     }
@@ -273,6 +305,7 @@ export class Ledger {
       stream,
       sink,
       epoch,
+      buckets: undefined,
       admitted: 0,
       recovered: 0,
       movedIn: 0,
@@ -354,7 +387,7 @@ export class Ledger {
     }
     return this.accounts.map((account, index) => {
       const { queued, inFlight, inDoubt, deadLettering } = pending[index] ?? nothingPending
-      const { stream, sink, epoch, admitted, recovered, movedIn, movedOut, spilled } = account
+      const { stream, sink, epoch, buckets, admitted, recovered, movedIn, movedOut, spilled } = account
       const { stored, fellBack, deadLettered, dropped, droppedMayBeStored } = account
       const ended = stored + fellBack + sum(deadLettered) + sum(dropped)
       const held = queued + inFlight + inDoubt + deadLettering
@@ -362,6 +395,7 @@ export class Ledger {
         stream,
         sink,
         epoch,
+        ...(buckets === undefined ? {} : { buckets }),
         admitted,
         recovered,
         movedIn,
@@ -382,10 +416,11 @@ export class Ledger {
   }
 }
 
-function streamRow({ stream, offered, admitted, rejected, waiting, inLine, required }: StreamAccount): StreamRow {
+function streamRow(account: StreamAccount): StreamRow {
+  const { stream, offered, admitted, rejected, waiting, inLine, required } = account
   const balanced =
     offered === admitted + sum(rejected) + waiting &&
     waiting === inLine() &&
-    required.every(({ account, ahead }) => account.admitted - ahead === admitted)
+    required.every((leg) => leg.account.admitted - leg.ahead === admittedTo(account, leg.buckets))
   return { stream, offered, admitted, rejected: { ...rejected }, waiting, balanced }
 }

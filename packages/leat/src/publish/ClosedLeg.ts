@@ -1,5 +1,6 @@
 import { countReason } from "../ledger/Counts.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
+import type { BucketRange } from "../ledger/BucketRange.ts"
 import { DroppedRanges } from "../record/DropNotice.ts"
 
 /**
@@ -10,19 +11,23 @@ export class ClosedLeg {
   readonly account: WriteAccount
   /** What was dropped, by bucket. */
   readonly drops = new DroppedRanges()
+  /** Those that it would take; other events are no loss here. */
+  buckets: BucketRange
   readonly #journal: Journal | undefined
   readonly #reason: () => string
 
   /** `reason`: why the sink is not open, as the drops are counted. */
-  constructor(account: WriteAccount, journal: Journal | undefined, reason: () => string) {
+  constructor(account: WriteAccount, buckets: BucketRange, journal: Journal | undefined, reason: () => string) {
     this.account = account
+    this.buckets = buckets
     this.#journal = journal
     this.#reason = reason
   }
 
-  /** An event was admitted that this leg cannot take. */
+  /** An event was admitted to its stream, and this leg cannot take it. */
   refused(bucket: number, seq: number): void {
-    const { account } = this
+    const { account, buckets } = this
+    if (bucket < buckets.from || bucket >= buckets.to) return
     const reason = this.#reason()
     account.admitted++
     countReason(account.dropped, reason)

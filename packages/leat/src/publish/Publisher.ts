@@ -75,15 +75,19 @@ export class Publisher<T> implements Placing {
     this.#removed = before.filter((one) => !isThere(one) && one.lanes.all.some(({ isEmpty }) => !isEmpty))
     this.#outlets = outlets
     this.#closed = closed
+    // There is a required leg that takes all, so one alone is that.
     this.#only = outlets.length === 1 && outlets[0]?.isRequired === true ? outlets[0] : undefined
     this.#level = level
     this.#notDurable = notDurable
     const required = outlets.filter(({ isRequired }) => isRequired)
     requireLegs(
       this.#account,
-      required.map(({ account }) => account)
+      required.map(({ account }) => account),
+      (buckets) => this.#sequences.takenIn(buckets)
     )
-    for (const wait of this.#waiting ?? []) wait.requires(required.map(({ sink }) => sink))
+    // With another share the event may not be a canary's any more: it looks again.
+    const same = required.filter((outlet) => hasSameBuckets(outlet, before))
+    for (const wait of this.#waiting ?? []) wait.requires(same.map(({ sink }) => sink))
   }
 
   /** Admits nothing more; who waits for room is rejected. */
@@ -266,6 +270,7 @@ export class Publisher<T> implements Placing {
     const refused = this.#check(draft, bucket, seq, ticket)
     if (refused !== undefined) return refused
     for (const outlet of this.#outlets) {
+      if (!takes(outlet, bucket)) continue
       const batch = this.#room(outlet, draft, bucket, seq)
       if (batch !== undefined) this.#write(outlet, batch, draft, bucket, seq, outlet.isRequired ? waiter : undefined)
     }
@@ -275,7 +280,7 @@ export class Publisher<T> implements Placing {
   /** Whether the event fits and has room on every required leg. Changes nothing. */
   #check(draft: Draft, bucket: number, seq: number, ticket: number): Admission | undefined {
     for (const outlet of this.#outlets) {
-      if (!outlet.isRequired) continue
+      if (!outlet.isRequired || !takes(outlet, bucket)) continue
       const { sink } = outlet
       const bytes = sizeOf(outlet, draft, bucket, seq)
       if (bytes > sink.largest) return this.#tooLarge(sink, bytes)
@@ -372,6 +377,16 @@ export class Publisher<T> implements Placing {
 }
 
 const closing = "leat is closing"
+
+function takes({ buckets }: Outlet, bucket: number): boolean {
+  return bucket >= buckets.from && bucket < buckets.to
+}
+
+/** Whether it takes what it took before; one that was not there may wait for others. */
+function hasSameBuckets({ lanes, buckets }: Outlet, before: ReadonlyArray<Outlet>): boolean {
+  const was = before.find((one) => one.lanes === lanes)?.buckets ?? buckets
+  return was.from === buckets.from && was.to === buckets.to
+}
 
 function sizeOf({ wire }: Outlet, { headers, keyLength, valueLength }: Draft, bucket: number, seq: number): number {
   return keyLength + wire.size(bucket, seq, headers) + valueLength

@@ -2,6 +2,7 @@
  * The next sequence of each bucket of one stream. Most streams use few of their buckets, and there may be ten thousand streams: a table of
  * the used ones grows with them, until a column of all buckets is not much larger and is faster.
  */
+import type { BucketRange } from "../ledger/BucketRange.ts"
 import type { BucketNext } from "../transport/Announcement.ts"
 
 /** Pairs that the table begins with; a power of two, as later. */
@@ -51,6 +52,13 @@ export class Sequences {
     const used: Array<BucketNext> = []
     this.#each((bucket, next) => used.push([bucket, next]))
     return used.toSorted(([left], [right]) => left - right)
+  }
+
+  /** How many sequences of these buckets are taken. */
+  takenIn({ from, to }: BucketRange): number {
+    let taken = 0
+    for (let bucket = from; bucket < to; bucket++) taken += this.next(bucket)
+    return taken
   }
 
   /** Where the pair of the bucket is, or is to be. */

@@ -1,4 +1,6 @@
 /** Where one stream goes and how a group reads it, with every default filled in: what an entry of the document becomes. */
+import { Result } from "effect"
+import { type BucketShare, shareOf } from "./BucketShare.ts"
 import { covers, globCovers, globMatches } from "./Glob.ts"
 import { StreamIndex } from "./StreamIndex.ts"
 import { builtIn, type Policy, standard, strict } from "../Policy.ts"
@@ -27,6 +29,8 @@ export interface Leg {
   readonly destination: string
   /** Whether an event is admitted only with room here, and stored only when it is stored here. */
   readonly required: boolean
+  /** The share of the keys that it takes; undefined: all. */
+  readonly canary: BucketShare | undefined
   readonly wire: Wire
   readonly policy: Policy
   /** Where the policy spills to; undefined: nowhere. */
@@ -262,6 +266,7 @@ export class RouteBuilder {
       sink: `${spec.cluster}/${topic}`,
       destination: `${this.#placeOf(spec.cluster)}/${topic}`,
       required: spec.required ?? true,
+      canary: canaryOf(spec.canary),
       wire: spec.wire ?? "compact",
       policy: spec.policy === undefined ? strict : this.#policy(spec.policy),
       spill:
@@ -305,6 +310,11 @@ export class RouteBuilder {
   #policy(names: string | ReadonlyArray<string>): Policy {
     return [names].flat().flatMap((name) => this.#policies.get(name) ?? [])
   }
+}
+
+/** What the schema has let through can be read. */
+function canaryOf(spec: LegSpec["canary"]): BucketShare | undefined {
+  return spec === undefined ? undefined : Object.freeze(Result.getOrThrow(shareOf(spec.buckets)))
 }
 
 function breakerOf(spec: LegSpec["breaker"]): BreakerSettings | undefined {

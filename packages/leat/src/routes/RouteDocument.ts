@@ -6,6 +6,7 @@ import { Duration, Option, Result, Schema } from "effect"
 import { parseDocument } from "yaml"
 import { isObject, kindOf } from "../given/takes.ts"
 import type { Policy } from "../Policy.ts"
+import { shareOf } from "./BucketShare.ts"
 
 /** One fault of a document, or of a source or cluster that was asked for. */
 export interface RouteFault {
@@ -65,6 +66,17 @@ const BreakerSchema = Schema.Struct({
   maxWait: Schema.optionalKey(DurationText)
 })
 const FallbackSchema = Schema.Struct({ cluster: Name, back: Schema.Literals(["redrive", "stay"]) })
+const ShareText = Schema.String.check(
+  Schema.makeFilter((text: string) => {
+    const share = shareOf(text)
+    return Result.isSuccess(share) || share.failure
+  })
+)
+const CanarySchema = Schema.Struct({ buckets: ShareText }).annotate({
+  description:
+    "The share of the keys that goes here: percent of the buckets, whole numbers from 0 to 99, both inclusive; 0-9% is the first tenth."
+})
+
 /** One, or several that are tried in order. */
 const FallbacksSchema = Schema.Union([FallbackSchema, Schema.NonEmptyArray(FallbackSchema)])
 
@@ -73,6 +85,7 @@ const LegSchema = Schema.Struct({
   topic: Name,
   read: Schema.optionalKey(Schema.Boolean),
   required: Schema.optionalKey(Schema.Boolean),
+  canary: Schema.optionalKey(CanarySchema),
   wire: Schema.optionalKey(Schema.Literals(["compact", "cloudevents"])),
   policy: Schema.optionalKey(PolicyNames),
   spill: Schema.optionalKey(SpillSchema),
@@ -150,6 +163,7 @@ export const objects: ReadonlyMap<string, readonly [name: string, fields: Readon
   ["routes.#.match", ["the match of a route", Object.keys(RouteMatchSchema.fields)]],
   ["routes.#.objective", ["the objective of a route", Object.keys(ObjectiveSchema.fields)]],
   ["routes.#.to.#", ["a leg", Object.keys(LegSchema.fields)]],
+  ["routes.#.to.#.canary", ["the canary of a leg", Object.keys(CanarySchema.fields)]],
   ["routes.#.to.#.buffer", ["the buffer of a leg", Object.keys(BufferSchema.fields)]],
   ["routes.#.to.#.spill", ["the spill of a leg", Object.keys(SpillSchema.fields)]],
   ["routes.#.to.#.breaker", ["the breaker of a leg", Object.keys(BreakerSchema.fields)]],

@@ -4,6 +4,7 @@ import { covers } from "./Glob.ts"
 import { nameFault } from "../given/nameFault.ts"
 import { budgetFaults, known, legPolicyFaults, namedPolicy, policyFaults, policyOfNames } from "./policyFaults.ts"
 import { breakerFaults } from "./breakerFaults.ts"
+import { canaryFaults } from "./canaryFaults.ts"
 import { objectiveFaults } from "./objectiveFaults.ts"
 import { retryTopicSpecFaults } from "./retryTopicFaults.ts"
 import { fallbackFaults } from "./fallbackFaults.ts"
@@ -79,7 +80,7 @@ function routeFaults(document: RouteDocument, index: number, streams: StreamInde
   if (!to.some(({ required }) => required !== false)) {
     const message = "no leg is required; an event must have one place where it has to arrive"
     faults.push({ path: `${path}.to`, message })
-  }
+  } else faults.push(...canaryFaults(to, `${path}.to`))
   faults.push(...objectiveFaults(objective, `${path}.objective`))
   faults.push(...to.flatMap((leg, position) => legFaults(document, leg, `${path}.to[${position}]`)))
   return faults

@@ -5,6 +5,8 @@
  * A glob is literal text in which each `*` stands for any run of characters, dots included: `risk.beacons.*`.
  */
 import { Data, Result } from "effect"
+import { shareText } from "./BucketShare.ts"
+import { canaryUseFaults } from "./canaryFaults.ts"
 import { compileClusters, type Cluster } from "./Clusters.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { noContract } from "../contract/contractFault.ts"
@@ -23,6 +25,7 @@ import type { Driver } from "../transport/index.ts"
 
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
+export type { BucketShare } from "./BucketShare.ts"
 export type { Leg, Objective, Route, SubscriptionSettings } from "./Route.ts"
 
 /**
@@ -229,7 +232,8 @@ export class Routes {
     const faults = [
       ...needFaults(contract, leg, this.clusters.get(cluster)?.capabilities),
       ...this.#fallbackNeedFaults(contract, leg),
-      ...fallbackUseFaults(contract, leg)
+      ...fallbackUseFaults(contract, leg),
+      ...canaryUseFaults(contract, leg)
     ]
     if (topic.length > topicCharactersMax) {
       const message = `the topic of ${contract.stream} has ${topic.length} characters; the limit is ${topicCharactersMax}`
@@ -280,6 +284,7 @@ function legText(leg: Leg, readLeg: Leg | undefined): string {
     `buffer ${leg.bufferBytesMax} bytes`
   ]
   if (leg === readLeg) words.push("read")
+  if (leg.canary !== undefined) words.push(`canary: buckets ${shareText(leg.canary)}`)
   if (leg.spill !== undefined) words.push(`spills to ${leg.spill.cluster}`)
   if (leg.breaker !== undefined) words.push(`breaker at ${leg.breaker.failureRate} of ${leg.breaker.minSends} sends`)
   if (leg.fallback !== undefined)

@@ -112,6 +112,7 @@ const standIns: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["routes.#.to.#", leg],
   ["routes.#.to.#.cluster", leg.cluster],
   ["routes.#.to.#.topic", leg.topic],
+  ["routes.#.to.#.canary.buckets", "0-9%"],
   ["routes.#.to.#.policy.#", "strict"],
   ["subscriptions.#", { match: nobody }],
   ["subscriptions.#.match", nobody],

@@ -40,6 +40,8 @@ export const examples: ReadonlyMap<string, string> = new Map([
   ["routes.#.to.#", `as ${leg}`],
   ["routes.#.to.#.cluster", "as local"],
   ["routes.#.to.#.topic", 'as "{stream}"'],
+  ["routes.#.to.#.canary", "as { buckets: 0-9% }"],
+  ["routes.#.to.#.canary.buckets", "as 0-9%"],
   ["routes.#.to.#.policy", "as strict"],
   ["routes.#.to.#.policy.#", "as strict"],
   ["routes.#.to.#.spill", "as { cluster: disk }"],

@@ -13,6 +13,7 @@ export { type Told, tellWorld } from "./story/tellWorld.ts"
 export {
   drawWorld,
   type World,
+  type WorldCanary,
   type WorldDisk,
   type WorldFallback,
   type WorldGroup,

@@ -5,7 +5,7 @@ import { Hand, sink } from "./Hand.ts"
 const mirror = "c1/copies"
 
 /** A stream with a leg that comes and goes; event 1 is stored in the first one, and in the mirror too if it has a leg there. */
-function tell(hasLeg: boolean, isStoredThere = hasLeg): Hand {
+function tell(hasLeg: boolean, isStoredThere = hasLeg, buckets?: ReadonlyArray<number>): Hand {
   const hand = new Hand()
   const { chronicle } = hand
   chronicle.streams.splice(0, 1, {
@@ -15,7 +15,17 @@ function tell(hasLeg: boolean, isStoredThere = hasLeg): Hand {
     isOrdered: true,
     mirrors: [{ sink: mirror, isRequired: true }]
   })
-  chronicle.table(0, new Set(hasLeg ? [sink, mirror] : [sink]))
+  chronicle.table(
+    0,
+    new Map(
+      hasLeg
+        ? [
+            [sink, undefined],
+            [mirror, buckets]
+          ]
+        : [[sink, undefined]]
+    )
+  )
   return isStoredThere ? mirrored(hand) : hand
 }
 
@@ -36,6 +46,10 @@ const cases: ReadonlyArray<readonly [says: string, kinds: ReadonlyArray<VerdictK
   ["not there while the table does not have it", [], () => tell(false)],
   ["not there while the table has it", ["unbalanced"], () => tell(true, false)],
   ["there while the table does not have it", ["unbalanced"], () => tell(false, true)],
+  ["there with a share that its bucket is in", [], () => tell(true, true, [0, 1])],
+  ["not there with a share that its bucket is not in", [], () => tell(true, false, [1, 2])],
+  ["not there with a share that its bucket is in", ["unbalanced"], () => tell(true, false, [0])],
+  ["there with a share that its bucket is not in", ["unbalanced"], () => tell(true, true, [1])],
   ["told stored there, and has no copy", ["lost"], () => mirrored(tell(true, false), false)],
   [
     "there or not while a table is put in force",

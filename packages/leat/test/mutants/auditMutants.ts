@@ -249,5 +249,85 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     replace: `new Set([...found.slice(0, 0), fallbackTopic(`,
     foundBy: "audit/fallbacks.test.ts",
     test: "reads the fallback of the partitions"
+  },
+  {
+    name: "an event that is on its way is called missing",
+    file: "audit/ShadowLedger.ts",
+    find: `if ((of.seen[at]?.next ?? 0) <= seq && timeMs >= newestMs) return "onItsWay"`,
+    replace: ``,
+    foundBy: "audit/shadow.test.ts",
+    test: "takes what has nothing newer"
+  },
+  {
+    name: "what was offered before a leg was there is called missing",
+    file: "audit/ShadowLedger.ts",
+    find: `if (!isBehindFirst && timeMs < facts.firstMs) return "unauditable"`,
+    replace: ``,
+    foundBy: "audit/shadow.test.ts",
+    test: "does not judge what was offered before"
+  },
+  {
+    name: "what retention may have taken is called missing",
+    file: "audit/ShadowLedger.ts",
+    find: `return isBehindFirst || !facts.isCut ? absent : "unauditable"`,
+    replace: `return absent`,
+    foundBy: "audit/shadow.test.ts",
+    test: "does not judge a bucket of which"
+  },
+  {
+    name: "a shadow does not look at values",
+    file: "audit/ShadowLedger.ts",
+    find: `[sumOf(key), sumOf(value)]`,
+    replace: `[sumOf(key)]`,
+    foundBy: "audit/shadow.test.ts",
+    test: "names what is missing, what is extra"
+  },
+  {
+    name: "a shadow does not look at headers",
+    file: "audit/ShadowLedger.ts",
+    find: `return [...parts, sumOf(Buffer.concat(all))].join(" ")`,
+    replace: `return [...parts, ...all.slice(0, 0)].join(" ")`,
+    foundBy: "audit/shadow.test.ts",
+    test: "names what is missing, what is extra"
+  },
+  {
+    name: "a shadow takes a further copy for an event",
+    file: "audit/ShadowLedger.ts",
+    find: `if (sighting === "copy") {`,
+    replace: `if (sighting === "dropped") {`,
+    foundBy: "audit/shadow.test.ts",
+    test: "counts further copies"
+  },
+  {
+    name: "a shadow holds whatever the other side has not shown",
+    file: "audit/ShadowLedger.ts",
+    find: `if (this.#lonely.size <= this.#options.heldMax) return`,
+    replace: `if (this.#lonely.size > 0) return`,
+    foundBy: "audit/shadow.test.ts",
+    test: "holds no more than it may"
+  },
+  {
+    name: "what a shadow has given up is told twice",
+    file: "audit/ShadowLedger.ts",
+    find: `    if (this.#isGivenUp(event)) return\n`,
+    replace: ``,
+    foundBy: "audit/shadow.test.ts",
+    test: "holds no more than it may"
+  },
+  {
+    name: "a shadow looks for keys that no canary takes",
+    file: "audit/ShadowLedger.ts",
+    find: `    if (!this.#options.takes(id.bucket)) return\n`,
+    replace: ``,
+    foundBy: "audit/shadow.test.ts",
+    test: "looks for the share of a canary"
+  },
+  {
+    name: "a shadow counts all in one window",
+    file: "audit/shadowTopic.ts",
+    find: `Math.floor(timeMs / windowMs) * windowMs`,
+    replace: `0`,
+    foundBy: "audit/shadow.test.ts",
+    test: "names what is missing, what is extra"
   }
 ]

@@ -2,6 +2,7 @@ import { auditMutants } from "./auditMutants.ts"
 import { batchMutants } from "./batchMutants.ts"
 import { breakerMutants } from "./breakerMutants.ts"
 import { bufferMutants } from "./bufferMutants.ts"
+import { canaryMutants } from "./canaryMutants.ts"
 import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { controlMutants } from "./controlMutants.ts"
@@ -57,6 +58,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...pumpMutants,
   ...laneMutants,
   ...heldLegsMutants,
+  ...canaryMutants,
   ...gateMutants,
   ...moveMutants,
   ...switchableMutants,

@@ -27,7 +27,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "who waits for a leg that a table makes best-effort waits on",
     file: "publish/Publisher.ts",
-    find: `for (const wait of this.#waiting ?? []) wait.requires(required.map(({ sink }) => sink))`,
+    find: `for (const wait of this.#waiting ?? []) wait.requires(same.map(({ sink }) => sink))`,
     replace: ``,
     foundBy: "publish/waiting.test.ts",
     test: "makes best-effort"
@@ -212,8 +212,8 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a best-effort leg without room rejects the event",
     file: "publish/Publisher.ts",
-    find: `if (!outlet.isRequired) continue`,
-    replace: `if (outlet.sink === undefined) continue`,
+    find: `if (!outlet.isRequired || !takes(outlet, bucket)) continue`,
+    replace: `if (!takes(outlet, bucket)) continue`,
     foundBy: "publish/publishing.test.ts",
     test: "that are not required lose what they cannot take"
   },

@@ -191,10 +191,10 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a leg missed before another table came is announced by nobody",
     file: "publish/Destinations.ts",
-    find: `if (found !== undefined) return found
-    const leg`,
-    replace: `void found
-    const leg`,
+    find: `if (found !== undefined) {
+      found.buckets`,
+    replace: `if (found !== undefined && found.account !== account) {
+      found.buckets`,
     foundBy: "publish/sinks.test.ts",
     test: "late announces what its leg lost"
   },

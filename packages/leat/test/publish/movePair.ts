@@ -82,6 +82,7 @@ const legOf = (cluster: string, { epoch, leg }: Side): Leg => ({
   sink: `${cluster}/notes`,
   destination: `${cluster}/notes`,
   required: true,
+  canary: undefined,
   wire: "compact",
   policy: again,
   spill: undefined,
@@ -137,16 +138,17 @@ export const openPlaces = Effect.fnUntraced(function* (
     const account = ledger.account(contract.stream, leg.sink, leg.epoch)
     const identity = { incarnation, source: "test", stream: contract.stream, type: contract.name, epoch: leg.epoch }
     const wire = wireWriter(leg.wire, identity)
-    places.push(
-      new Place(leg.sink, broker, {
-        sink,
-        lanes: sink.lanesOf(account),
-        wire,
-        account,
-        isRequired: true,
-        partitions: sink.partitions
-      })
-    )
+    const buckets = { from: 0, to: contract.buckets }
+    const outlet = {
+      sink,
+      lanes: sink.lanesOf(account),
+      wire,
+      account,
+      isRequired: true,
+      partitions: sink.partitions,
+      buckets
+    }
+    places.push(new Place(leg.sink, broker, outlet))
   }
   const publisher = new Publisher(contract, destinationsOf(places[0]), ledger, turnClock)
   const another = ({ sink, outlet }: Place) => {

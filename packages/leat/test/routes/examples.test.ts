@@ -30,6 +30,7 @@ const whole = {
           topic: "t",
           read: true,
           required: true,
+          canary: { buckets: "0-9%" },
           wire: "compact",
           policy: ["p"],
           spill: { cluster: "disk", bytes: 1, rate: 1, age: "1 s" },

@@ -28,11 +28,23 @@ describe("the promises, in a world of many", () => {
   const ways = new Map<string, number>()
   /** Tables in force where legs come and go. */
   let tables = 0
+  /** Events that a share of the keys had to have, and those that it had not, where shares stay and where they change. */
+  const shares = { steady: [0, 0], changing: [0, 0] }
   const isMissed = (occasion: Occasion) => (reached.get(occasionName(occasion)) ?? 0) < reachedMin
   const tell = (seed: number, focus?: Occasion): ReadonlyArray<Found> => {
     const world = focus === undefined ? drawWorld(seed) : worldAfter(seed, focus)
     const { verdicts, occasions: come, chronicle } = tellInMemory(world)
     if (world.streams.some(({ legs }) => legs.some(({ isIn }) => isIn !== undefined))) tables += chronicle.tables.length
+    for (const leg of world.streams.flatMap(({ legs }) => legs))
+      if (leg.canary !== undefined && leg.isIn === undefined) {
+        const sink = `c${leg.cluster}/${leg.topic}`
+        const stream = world.streams.find(({ legs }) => legs.includes(leg))?.stream
+        const all = Array.from(chronicle.legs.values()).filter((one) => one.stream === stream)
+        const own = all.filter((one) => one.sink === sink).length
+        const counts = leg.canary.even === leg.canary.odd ? shares.steady : shares.changing
+        counts[0] = (counts[0] ?? 0) + own
+        counts[1] = (counts[1] ?? 0) + new Set(all.map(({ id }) => id)).size - own
+      }
     for (const [way, count] of Object.entries(waysOfLetters(chronicle))) ways.set(way, (ways.get(way) ?? 0) + count)
     for (const [name, count] of come) reached.set(name, (reached.get(name) ?? 0) + count)
     return verdicts.length === 0 ? [] : [{ seed, focus: focus === undefined ? "" : occasionName(focus), verdicts }]
@@ -44,6 +56,8 @@ describe("the promises, in a world of many", () => {
     expect(found).toEqual([])
     // Legs are added and removed in a fifth of them, some twenty times each.
     expect(tables).toBeGreaterThan(asked)
+    // A sixth of them has a leg that takes a share of the keys.
+    for (const counts of [...shares.steady, ...shares.changing]) expect(counts).toBeGreaterThan(asked / 2)
   })
 
   it.for(tried)("hold where there is %s, in every state", { timeout: 600_000 }, (mishap) => {

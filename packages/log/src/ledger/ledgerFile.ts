@@ -39,6 +39,7 @@ const Leg = Schema.Struct({
   stream: Schema.String,
   sink: Schema.String,
   epoch: Count,
+  buckets: Schema.optionalKey(Schema.Struct({ from: Count, to: Count })),
   admitted: Count,
   stored: Count,
   deadLettered: Counts,

@@ -186,16 +186,19 @@ export interface StreamFact {
   readonly stream: string
   /** Sinks of the required legs that all tables have. */
   readonly required: ReadonlyArray<string>
-  /** Legs that only some tables have; absent: none. */
+  /** Legs that only some tables have, or that take a share of the keys; absent: none. */
   readonly mirrors?: ReadonlyArray<{ readonly sink: string; readonly isRequired: boolean }>
   readonly sinks: ReadonlyArray<string>
   readonly isOrdered: boolean
 }
 
+/** The sinks of a table, with the buckets that they take; undefined: all. */
+export type TableSinks = ReadonlyMap<string, ReadonlyArray<number> | undefined>
+
 /** For so long the table in force in a leat had the mirrors of its streams, or some of them; ticks of the chronicle. */
 export interface TableFact {
   readonly leat: number
-  readonly sinks: ReadonlySet<string>
+  readonly sinks: TableSinks
   readonly from: number
   /** Undefined: until the end. */
   until: number | undefined
@@ -412,7 +415,7 @@ export class Chronicle {
   }
 
   /** A leat has a table in force, with these sinks; or undefined, another one is being put in force. */
-  table(leat: number, sinks: ReadonlySet<string> | undefined): void {
+  table(leat: number, sinks: TableSinks | undefined): void {
     const last = this.tables.findLast((table) => table.leat === leat)
     if (last !== undefined) last.until ??= this.tick()
     if (sinks !== undefined) this.tables.push({ leat, sinks, from: this.tick(), until: undefined })

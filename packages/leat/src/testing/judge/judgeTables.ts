@@ -11,12 +11,16 @@ export function* judgeTables({ streams, tables, legs }: Chronicle): Iterable<Ver
     if (first === undefined || table === undefined) continue
     for (const { sink } of mirrors) {
       const isThere = own.some((leg) => leg.sink === sink)
-      if (isThere === table.sinks.has(sink)) continue
+      if (isThere === hasBucket(table, sink, first.bucket)) continue
       const words = isThere ? `has a leg to ${sink}, which` : `has no leg to ${sink}, which`
-      const evidence = `${first.id} ${words} the table in force ${isThere ? "did not have" : "had"}`
+      const evidence = `${first.id} ${words} the table in force ${isThere ? "did not have for its bucket" : "had for its bucket"}`
       yield { kind: "unbalanced", evidence }
     }
   }
+}
+
+function hasBucket({ sinks }: Chronicle["tables"][number], sink: string, bucket: number): boolean {
+  return sinks.has(sink) && (sinks.get(sink)?.includes(bucket) ?? true)
 }
 
 /** An event is admitted to all of its legs in one step. */

@@ -5,6 +5,7 @@
 import { seededRandom } from "../seededRandom.ts"
 import type { Mishap, Occasion } from "./Occasions.ts"
 import { mishaps } from "./Occasions.ts"
+import { drawCanaries } from "./drawCanaries.ts"
 import { drawFallbacks } from "./drawFallbacks.ts"
 import { drawMirrors } from "./drawMirrors.ts"
 import { drawReading } from "./drawReading.ts"
@@ -36,6 +37,14 @@ export interface WorldLeg {
   readonly fallback?: WorldFallback | undefined
   /** Only tables with such a version have it, so it comes and goes; undefined: all have it. */
   readonly isIn?: "even" | "odd" | undefined
+  /** The share of the keys that it takes in tables with such a version; undefined: it takes all. */
+  readonly canary?: { readonly even: WorldCanary; readonly odd: WorldCanary } | undefined
+}
+
+/** A share of the keys, as documents have it, and the buckets that it is of those of stories. */
+export interface WorldCanary {
+  readonly percent: string
+  readonly buckets: ReadonlyArray<number>
 }
 
 /** How a leg falls back: what fails for a passing reason goes there, and the rules of its policy come after that. */
@@ -182,7 +191,7 @@ export function drawWorld(seed: number, focus?: Occasion): World {
     return { stream: `world.s${index}`, isCompacted: chance(0.3), isOrdered: !chance(0.15), legs }
   })
   const spilling = drawSpills(seed, plain, focus)
-  const mirrored = drawMirrors(seed, drawFallbacks(seed, clusters, spilling, focus))
+  const mirrored = drawCanaries(seed, drawMirrors(seed, drawFallbacks(seed, clusters, spilling, focus)))
   const { streams, disk, rates: lasting, clusters: count, rotates } = mirrored
   const rates = drawRates(random, letters)
   Object.assign(rates, undeliveredRates(streams, undelivered), lasting, focus === undefined ? {} : focusRates(focus))

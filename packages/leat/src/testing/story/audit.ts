@@ -34,8 +34,9 @@ export const audit = Effect.fnUntraced(function* (
       const isLeft =
         leg.spill !== undefined &&
         chronicle.mishaps.some(({ mishap }) => mishap === "outage" || mishap === "diskFull" || mishap === "losePower")
-      // While it was not in the table, nobody announced anything there.
-      const isAnnounced = leg.isIn === undefined && !isCompacted && !isTroubled && hasOneOwner && !isLeft
+      // While it was not in the table, or had another share, nobody announced anything there.
+      const isSteady = leg.isIn === undefined && leg.canary?.even === leg.canary?.odd
+      const isAnnounced = isSteady && !isCompacted && !isTroubled && hasOneOwner && !isLeft
       chronicle.audits.push({
         sink,
         hasFallback: fallback !== undefined,

@@ -1,7 +1,7 @@
 /** How a story ends with legs that come and go: the last table has all of them, because what their spills and fallbacks hold is sent on by who has them. */
 import { Effect, Schedule } from "effect"
 import type { Party } from "./party.ts"
-import { sinkOf, worldRoutes } from "./worldRoutes.ts"
+import { sinksIn, worldRoutes } from "./worldRoutes.ts"
 
 /** Above those of all tables before. */
 const lastVersion = 1_000_000
@@ -21,7 +21,7 @@ export const haveAllLegs = Effect.fnUntraced(function* ({ stages, world, tellers
     const again = { schedule: Schedule.spaced(lookMs), times: looksMax }
     yield* Effect.retry(leat.swapRoutes(worldRoutes(stages, world, version, true)), again).pipe(
       Effect.match({
-        onSuccess: () => chronicle.table(index, new Set(legs.map(sinkOf))),
+        onSuccess: () => chronicle.table(index, sinksIn(world, version, true)),
         onFailure: ({ message }) => chronicle.notice("toldWrongly", `the last table is refused: ${message}`)
       })
     )

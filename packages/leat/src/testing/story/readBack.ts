@@ -8,7 +8,7 @@ import { fallbackPlaces } from "./fallbackPlaces.ts"
 import { storyNotes } from "./storyNotes.ts"
 import { serialOf, textOf } from "./Teller.ts"
 import type { World, WorldLeg } from "./World.ts"
-import { sinkOf } from "./worldRoutes.ts"
+import { isMirror, sinkOf } from "./worldRoutes.ts"
 
 /** How long a new member may take to get lanes that nobody holds, in milliseconds. */
 const lanesWithinMs = 10_000
@@ -61,9 +61,9 @@ const readPlace = Effect.fnUntraced(function* (
   }
 })
 
-/** Whether there can be a topic: a leg that comes and goes may never have been open. */
+/** Whether there can be a topic: a leg that comes and goes, or takes a share, may never have been open. */
 export function wasOpen({ legs }: Chronicle, leg: WorldLeg): boolean {
-  if (leg.isIn === undefined) return true
+  if (!isMirror(leg)) return true
   const sink = sinkOf(leg)
   return Array.from(legs.values()).some((one) => one.sink === sink && (one.attempts > 0 || one.place !== "dropped"))
 }

@@ -208,6 +208,7 @@ const plain: ReadonlyArray<Partial<WorldLeg>> = [
   { spill: undefined },
   { fallback: undefined },
   { isIn: undefined },
+  { canary: undefined },
   { wire: "compact" },
   { policy: "keep" },
   { overflow: "block" },

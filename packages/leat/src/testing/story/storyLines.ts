@@ -56,8 +56,12 @@ function spillWords({ spill }: WorldLeg): string {
   return `, spills up to ${spill.bytes} bytes after ${many(spill.retries + 1, "attempt")}${rate}`
 }
 
-function mirrorWords({ isIn }: WorldLeg): string {
-  return isIn === undefined ? "" : `, only in ${isIn} tables`
+function mirrorWords({ isIn, canary }: WorldLeg): string {
+  const when = isIn === undefined ? "" : `, only in ${isIn} tables`
+  if (canary === undefined) return when
+  const { even, odd } = canary
+  const share = even === odd ? even.percent : `${even.percent} in even tables and ${odd.percent} in odd ones`
+  return `${when}, keys of ${share}`
 }
 
 function fallbackWords({ fallback }: WorldLeg): string {

@@ -23,7 +23,7 @@ import { beginCalling, openTeller } from "./processes.ts"
 import type { Teller } from "./Teller.ts"
 import { WallClock } from "./WallClock.ts"
 import type { World } from "./World.ts"
-import { sinkOf } from "./worldRoutes.ts"
+import { isMirror, sinkOf } from "./worldRoutes.ts"
 import { waitUntil } from "../waitUntil.ts"
 
 /** What became of a story. */
@@ -100,10 +100,8 @@ const open = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, world: W
       stream,
       isOrdered,
       sinks: legs.map(sinkOf),
-      required: legs.filter(({ isRequired, isIn }) => isRequired && isIn === undefined).map(sinkOf),
-      mirrors: legs
-        .filter(({ isIn }) => isIn !== undefined)
-        .map((leg) => ({ sink: sinkOf(leg), isRequired: leg.isRequired }))
+      required: legs.filter((leg) => leg.isRequired && !isMirror(leg)).map(sinkOf),
+      mirrors: legs.filter(isMirror).map((leg) => ({ sink: sinkOf(leg), isRequired: leg.isRequired }))
     })
   const several = { members: [], calling: [], crashing: [], replaying: [], outcomes: [], memberCount: 0, serial: 0 }
   for (const leg of world.streams.flatMap(({ legs }) => legs))

@@ -1,7 +1,8 @@
 /** The route document of a world. */
 import { fallbackPartitions } from "../../record/fallbackTopic.ts"
 import type { Stage } from "./Scenario.ts"
-import type { World, WorldGroup, WorldLeg, WorldSpill } from "./World.ts"
+import type { TableSinks } from "../judge/Chronicle.ts"
+import type { World, WorldCanary, WorldGroup, WorldLeg, WorldSpill } from "./World.ts"
 
 const retry = { base: "10 millis", factor: 2, maxDelay: "500 millis" }
 
@@ -102,9 +103,19 @@ function isInTable({ isIn }: WorldLeg, version: number): boolean {
   return isIn === undefined || isIn === (version % 2 === 0 ? "even" : "odd")
 }
 
-/** The sinks of all legs in the tables of a version. */
-export function sinksIn({ streams }: World, version: number): ReadonlySet<string> {
-  return new Set(streams.flatMap(({ legs }) => legs.filter((leg) => isInTable(leg, version)).map(sinkOf)))
+/** Whether what it is given changes with tables, or is a share of the keys: `judgeTables` says which events it has to have. */
+export function isMirror({ isIn, canary }: WorldLeg): boolean {
+  return isIn !== undefined || canary !== undefined
+}
+
+function canaryIn({ canary }: WorldLeg, version: number): WorldCanary | undefined {
+  return version % 2 === 0 ? canary?.even : canary?.odd
+}
+
+/** The sinks of all legs in the tables of a version, or of all that there are, with the buckets that they take where these are not all. */
+export function sinksIn({ streams }: World, version: number, hasAll = false): TableSinks {
+  const legs = streams.flatMap((stream) => stream.legs.filter((leg) => hasAll || isInTable(leg, version)))
+  return new Map(legs.map((leg) => [sinkOf(leg), canaryIn(leg, version)?.buckets]))
 }
 
 /** Each version is another table for the same places, but for the legs that come and go, which it may have all. */
@@ -121,6 +132,7 @@ export function worldRoutes(stages: ReadonlyArray<Stage>, world: World, version:
     timeout: `${one.timeoutMs} millis`,
     buffer: { bytes: one.bufferBytes + 1024 * (version % 5), overflow: one.overflow },
     batch: { bytes: version % 2 === 0 ? 4096 : 16_384, records: 16 },
+    ...(one.canary === undefined ? {} : { canary: { buckets: canaryIn(one, version)?.percent } }),
     ...(one.breaker === undefined ? {} : { breaker }),
     ...(one.spill === undefined ? {} : { spill: spillOf(one.spill, version) }),
     ...fallbackOf(one)
