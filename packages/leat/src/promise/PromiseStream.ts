@@ -213,8 +213,9 @@ export class PromiseStream<T> {
 
   /**
    * Publishes many with one wait. Rejected events are listed, the others go on. An iterable that is no array is left when the leat is
-   * closed, with its first event that is rejected for that. Rejects with `NotStored` when a policy gave
-   * one of them up.
+   * closed, with its first event that is rejected for that. A list or a set is the caller's again as soon as the call has returned, and so are
+   * the options; each event in it is read when there is room for it, so what it holds must stay as it is until the promise settles. Rejects with `NotStored`
+   * when a policy gave one of them up.
    *
    * @example
    * ```ts
