@@ -2,6 +2,22 @@ import type { Mutant } from "./Mutant.ts"
 
 export const consumeMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a handler gets the key of its batch, and not one of its own",
+    file: "consume/DeliveryInfo.ts",
+    find: `given.key = key === null ? null : new Uint8Array(key)`,
+    replace: `given.key = key`,
+    foundBy: "consume/ownBytes.test.ts",
+    test: "bytes of a key"
+  },
+  {
+    name: "a handler gets the headers of its batch, and not some of its own",
+    file: "consume/DeliveryInfo.ts",
+    find: `given.headers ??= ownHeaders(headers)`,
+    replace: `given.headers ??= headers`,
+    foundBy: "consume/ownBytes.test.ts",
+    test: "in no retry and in no dead letter"
+  },
+  {
     name: "each copy behind a record that waits is held by itself",
     file: "consume/HeldRecord.ts",
     find: `held?.ended?.term === term`,
