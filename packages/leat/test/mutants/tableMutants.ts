@@ -111,6 +111,30 @@ export const tableMutants: ReadonlyArray<Mutant> = [
     replace: `buckets >= partitions`
   },
   {
+    name: "two layouts are one contract",
+    file: "contract/contractFault.ts",
+    find: `return open.layout === asked.layout`,
+    replace: `return true`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "two generations of one contract"
+  },
+  {
+    name: "without a layout all codes are alike",
+    file: "contract/contractFault.ts",
+    find: `codes.every((name) =>`,
+    replace: `codes.some((name) =>`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "two generations of one contract"
+  },
+  {
+    name: "a contract that masks less is the same one",
+    file: "contract/contractFault.ts",
+    find: `personalOf(open) === personalOf(asked)`,
+    replace: `personalOf(open).includes(personalOf(asked))`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "masks other personal data"
+  },
+  {
     name: "another number of buckets is the same contract",
     file: "contract/contractFault.ts",
     find: `buckets: ({ buckets }: ContractInfo) => \`\${buckets} buckets\`,`,
