@@ -43,7 +43,7 @@ function faultOf(transport: unknown, topic: unknown, options: unknown): string |
   if (!isText(topic)) return `takes the name of a topic, and not ${shown(topic)}`
   if (!isObject(options)) return `takes options, and not ${kindOf(options)}`
   for (const [name, value] of Object.entries(options)) {
-    const kind = kinds[name]
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
     if (kind === undefined) return `${name}: is no option; there is ${Object.keys(kinds).join(", ")}`
     if (value !== undefined && !kind[1](value)) return `${name}: is ${kind[0]}, and not ${shown(value)}`
   }

@@ -104,3 +104,20 @@ it("what a handler writes into bytes of a delivery is in no retry and in no dead
     expect(told.every(([key, header]) => key?.startsWith("k") === true && header === "as it was")).toBe(true)
   }
 })
+
+it.for(["constructor", "__proto__", "toString"])(
+  "a dead letter of a failure %s says that its handler failed",
+  async (tag) => {
+    await using opened = await openNotes()
+    const failing = await opened.notes.handle(
+      "one",
+      ({ text }) => {
+        if (text === "5") throw Object.assign(new Error("odd"), { _tag: tag })
+      },
+      { policy }
+    )
+    await failing.caughtUp()
+    const listed = DeadLetters.list(memoryTransport(opened.broker), { topic: "test.notes", group: "one" })
+    expect(await Effect.runPromise(Stream.runCollect(listed))).toMatchObject([{ letter: { stage: "handle", tag } }])
+  }
+)
