@@ -24,7 +24,7 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
   readonly partition: number
   /** Position in the partition. */
   readonly position: bigint
-  /** 1 for the first attempt of this process; those that were made before the event was moved to a retry topic are counted too. */
+  /** 1 for the first attempt of this process, and again after `resume`; those that were made before the event was moved to a retry topic are counted too. */
   readonly attempt: number
   /** Epoch milliseconds the backend gives for the record. */
   readonly storedAtMs: number
