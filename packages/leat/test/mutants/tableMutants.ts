@@ -3,6 +3,23 @@ import type { Mutant } from "./Mutant.ts"
 /** Bugs in what tables, records and notices say, found by `findTableFault`. */
 export const tableMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a document is read again while what it needs is opened",
+    file: "TableSwaps.ts",
+    find: `this.#inTurn(own.success)`,
+    replace: `this.#inTurn(document)`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "swapRoutes puts the document in force"
+  },
+  {
+    name: "a document that cannot be read is a file",
+    file: "routes/RoutesFile.ts",
+    find: `    // A proxy that is revoked: it is refused as a document that cannot be read.
+    return false`,
+    replace: `    return true`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "and so is a document"
+  },
+  {
     name: "two legs of one route may go to one topic",
     file: "routes/Meetings.ts",
     find: `if (leg.path === other.leg.path) return undefined`,
