@@ -153,7 +153,7 @@ describe("packages", () => {
   const allowed: Readonly<Record<string, RegExp>> = {
     leat: /^(effect|effect\/.*|protobufjs\/minimal\.js|yaml|node:(buffer|fs|async_hooks|assert\/strict)|vitest)$/,
     // The modules of leat that generated code imports stand in it as text.
-    "protoc-gen-leat": /^(leat\/(codec|contract)|@bufbuild\/.*|node:(fs|url))$/,
+    "protoc-gen-leat": /^(leat\/(codec|contract)|@bufbuild\/.*|node:(fs|url|crypto))$/,
     log: /^(leat\/(transport|record)|effect|node:(sqlite|fs|fs\/promises|path|os|url|crypto|zlib|buffer|worker_threads|perf_hooks))$/,
     kafka: /^(leat\/transport|effect|node:(buffer))$/,
     kafkajs: /^(leat\/transport|@leat\/kafka|effect|effect\/.*|kafkajs|node:.*)$/,

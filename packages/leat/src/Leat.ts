@@ -119,11 +119,9 @@ class OpenedLeat implements OpenLeat {
   readonly #groups = new ReadGroups()
   #isRenewing = false
 
-  constructor(
-    options: LeatOptions,
-    { drivers, routes, identity, runtime, from: { control, fleet } }: Beginning,
-    scopes: Scopes
-  ) {
+  constructor(begun: Beginning, scopes: Scopes) {
+    const { options, drivers, routes, identity, runtime, from } = begun
+    const { control, fleet } = from
     this.source = options.source
     this.control = control?.(this)
     this.#report = new LedgerReport(runtime.context)
@@ -389,7 +387,8 @@ class OpenedLeat implements OpenLeat {
     const { stream } = contract
     const route = this.#routeNow(stream) ?? asked
     this.#release(legs.commit(route))
-    const publisher = new Publisher(contract, this.#legs.destinations(contract, route), this.#ledger, this.#clock)
+    const to = this.#legs.destinations(contract, route)
+    const publisher = new Publisher(contract, to, this.#ledger, this.#clock, this.incarnation)
     const opened = new EventStream({
       contract,
       publisher,
@@ -487,7 +486,7 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
   }
   // In one step: the leat looks at its references from the first moment on, until it is closed.
   const leat = yield* Effect.acquireRelease(
-    Effect.sync(() => new OpenedLeat(options, begun, scopes)),
+    Effect.sync(() => new OpenedLeat(begun, scopes)),
     ({ close }) => close
   )
   yield* leat.announce

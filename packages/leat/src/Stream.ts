@@ -137,7 +137,8 @@ export class EventStream<T> {
   /**
    * Publishes many: one wait for all of them. Rejected events are listed, the others go on; once one of them has waited for
    * room in vain for the time-out of its leg, the others do not wait. An iterable that is no array is left when
-   * the leat is closed, with its first event that is rejected for that. Fails with `NotStored` when a policy gave one of them up.
+   * the leat is closed, with its first event that is rejected for that. A list or a set, and the options, may be changed while the others wait; each event in it is read
+   * when there is room for it, so what it holds must stay as it is until then. Fails with `NotStored` when a policy gave one of them up.
    *
    * @example
    * ```ts

@@ -8,6 +8,7 @@ import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
 import type { OpenError, Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
 import { stillGoingOver } from "./routes/switch/SwitchableCluster.ts"
+import { ownCopy } from "./routes/ownCopy.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
@@ -72,7 +73,15 @@ export class TableSwaps {
     this.#options.adopt(routes)
   }
 
+  /** Puts the document in force as it is now: it waits for others, and for what it opens. */
   swap(document: unknown): Effect.Effect<void, RouteError> {
+    return Effect.suspend(() => {
+      const own = ownCopy(document)
+      return Result.isFailure(own) ? Effect.fail(new RouteError({ faults: [own.failure] })) : this.#inTurn(own.success)
+    })
+  }
+
+  #inTurn(document: unknown): Effect.Effect<void, RouteError> {
     const swapping = Effect.suspend(() => this.#swap(document))
     return this.#turns.withPermit(
       Effect.onExit(swapping, (exit) => {

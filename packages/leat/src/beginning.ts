@@ -1,6 +1,7 @@
 /** What a leat begins with: its drivers, its identity, its table, and what its fibers run in. */
 import { Clock, type Context, Effect, Random, Result, Scheduler, type Scope } from "effect"
-import { leatFaults } from "./leatFaults.ts"
+import { ownOptions } from "./given/ownOptions.ts"
+import { leatFaults, leatOptionNames } from "./leatFaults.ts"
 import type { LeatOptions } from "./OpenLeat.ts"
 import { formatUuid, uuidV7 } from "./record/EventId.ts"
 import { type ReferenceReaders, References } from "./routes/References.ts"
@@ -10,6 +11,8 @@ import type { Driver } from "./transport/index.ts"
 import { memory } from "./transport/memory/MemoryTransport.ts"
 
 export interface Beginning {
+  /** What was given, as it was then. */
+  readonly options: LeatOptions
   readonly drivers: ReadonlyArray<Driver>
   /** 16 bytes, drawn for this opening. */
   readonly identity: Uint8Array
@@ -25,8 +28,11 @@ export interface Beginning {
 
 /** Fails with all faults of the options and of the document. */
 export const beginning = Effect.fnUntraced(function* (
-  options: LeatOptions
+  given: LeatOptions
 ): Effect.fn.Return<Beginning, RouteError, Scope.Scope> {
+  const own = ownOptions(given, leatOptionNames)
+  if (Result.isFailure(own)) return yield* new RouteError({ faults: [own.failure] })
+  const options = own.success
   const faults = leatFaults(options)
   if (faults.length > 0) return yield* new RouteError({ faults })
   const drivers = [memory, ...(options.drivers ?? [])].filter(
@@ -39,17 +45,18 @@ export const beginning = Effect.fnUntraced(function* (
     clock.currentTimeMillisUnsafe(),
     Uint8Array.from({ length: 10 }, () => Math.floor(random.nextDoubleUnsafe() * 256))
   )
-  const { source, contracts = [] } = options
-  const compile = (document: unknown) => Routes.compile(document, { drivers, contracts, source })
+  const { source } = options
+  const contracts = [...(options.contracts ?? [])]
+  const compile = (value: unknown) => Routes.compile(value, { drivers, contracts, source })
   const incarnation = formatUuid(identity)
-  const { routes: given, control } = options
-  const from = yield* routesSource({ routes: given, control, incarnation, drivers, references, compile })
+  const { routes: document, control } = options
+  const from = yield* routesSource({ routes: document, control, incarnation, drivers, references, compile })
   const routes = yield* Effect.fromResult(
     from.document === undefined ? Result.succeed(inMemory(drivers)) : compile(from.document)
   )
   const scheduler = yield* Scheduler.Scheduler
   const context = yield* Effect.context<never>()
-  return { drivers, identity, routes, from, runtime: { clock, scheduler, context, references } }
+  return { options, drivers, identity, routes, from, runtime: { clock, scheduler, context, references } }
 })
 
 function inMemory(drivers: ReadonlyArray<Driver>): Routes {

@@ -14,7 +14,8 @@ const sourceBytesMax = 1024
 /** The least that all buffers together may have: what one has at least. */
 const bufferBytesMin = 65_536
 
-const optionNames: ReadonlyArray<string> = [
+/** Of a leat. */
+export const leatOptionNames: ReadonlyArray<string> = [
   "source",
   "routes",
   "control",
@@ -39,10 +40,10 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (tooOld !== undefined) return [{ path: "", message: tooOld }]
   const { source, routes, control, drivers, contracts, ledger, journal, buffers, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
-    .filter((name) => !optionNames.includes(name))
+    .filter((name) => !leatOptionNames.includes(name))
     .map((path) => ({
       path,
-      message: `is no option of a leat; it has ${optionNames.join(", ")}${meant(path, optionNames)}`
+      message: `is no option of a leat; it has ${leatOptionNames.join(", ")}${meant(path, leatOptionNames)}`
     }))
   if (typeof source !== "string" || source === "") {
     const message = "a leat needs a source: the name of the service that publishes"

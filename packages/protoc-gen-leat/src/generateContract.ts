@@ -1,4 +1,5 @@
 import type { ContractOptions } from "./contracts.ts"
+import { layoutOf } from "./layoutOf.ts"
 import { typeName } from "./names.ts"
 import { hasPresence } from "./presence.ts"
 import type { Scope } from "./Scope.ts"
@@ -25,6 +26,7 @@ export function generateContract(options: ContractOptions, scope: Scope): string
     `  needs: ${list(needs)},`,
     `  keyPath: ${keyText},`,
     `  personal: ${list(personal)},`,
+    `  layout: ${JSON.stringify(layoutOf(message))},`,
     keyPath.length === 0 ? "  key: () => undefined," : `  key: (event) => event${access.join("")},`,
     `  encodeInto: (event, writer) => codec.encodeWith(${JSON.stringify(name)}, event, writer, write${name}),`,
     `  decode: (bytes) => codec.decodeWith(${JSON.stringify(message.typeName)}, bytes, read${name})`,

@@ -48,7 +48,7 @@ export function reasonOf(error: unknown): TransportReason {
     if (certificate.test(code)) return "Unauthenticated"
     if (settings.test(code)) return "Unsupported"
   }
-  if (typeof name === "string" && byName[name] !== undefined) return byName[name]
+  if (typeof name === "string" && Object.hasOwn(byName, name)) return byName[name] ?? "Unknown"
   // Codes of sockets: ECONNREFUSED, ENOTFOUND, EHOSTUNREACH and so on.
   return typeof code === "string" && /^E(?!RR_)[A-Z]/.test(code) ? "Unavailable" : "Unknown"
 }

@@ -90,7 +90,7 @@ function optionFault(options: unknown, of: Kinds, needed: ReadonlyArray<string> 
   if (!isObject(options)) return `takes options, and not ${kindOf(options)}`
   for (const name of needed) if (options[name] === undefined) return `${name}: is missing; it is ${of[name]?.[0]}`
   for (const [name, value] of Object.entries(options)) {
-    const kind = of[name]
+    const kind = Object.hasOwn(of, name) ? of[name] : undefined
     if (kind === undefined) return `${name}: is no option; there is ${Object.keys(of).join(", ")}`
     if (value !== undefined && !kind[1](value)) return `${name}: is ${kind[0]}, and not ${shown(value)}`
   }

@@ -137,7 +137,11 @@ class CatchingUp {
         this.#hear(answer.value, came)
       } else {
         const error = Option.getOrUndefined(Cause.findErrorOption(answer.cause))
-        if (error?.isRetryable !== true) return yield* Effect.failCause(answer.cause)
+        if (error?.isRetryable !== true) {
+          // A transport that is closed with its leat says so of itself.
+          yield* this.#endedOrHalted
+          return yield* Effect.failCause(answer.cause)
+        }
         this.#failure = error.message
       }
     })

@@ -8,6 +8,7 @@ import {
   Exit,
   Fiber,
   Queue,
+  Result,
   type Scheduler,
   type Scope,
   Stream
@@ -26,6 +27,7 @@ import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Route
 import type { ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
+import { ownHandleOptions } from "./ownHandleOptions.ts"
 import { onceEach } from "./onceEach.ts"
 import { type HandedOver, pullOf } from "./pullOf.ts"
 import { ReadPlaces } from "./ReadPlaces.ts"
@@ -97,10 +99,12 @@ export class Consuming<T> {
   handle<E, R>(
     group: string,
     onEvent: (event: T, delivery: DeliveryInfo) => Effect.Effect<void, E, R>,
-    options: HandleOptions
+    given: HandleOptions
   ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
-    const wrong = handleFaults(group, options, onEvent)
-    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const own = ownHandleOptions(given)
+    const wrong = Result.isFailure(own) ? [own.failure] : handleFaults(group, own.success, onEvent)
+    if (Result.isFailure(own) || wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const options = own.success
     return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
       const handler = {
         kind: "one",
@@ -114,10 +118,12 @@ export class Consuming<T> {
   handleBatch<E, R>(
     group: string,
     onEvents: (deliveries: EventBatch<T>) => Effect.Effect<void, E, R>,
-    options: HandleBatchOptions
+    given: HandleBatchOptions
   ): Effect.Effect<Subscription, RouteError, R | Scope.Scope> {
-    const wrong = handleFaults(group, options, onEvents)
-    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const own = ownHandleOptions(given)
+    const wrong = Result.isFailure(own) ? [own.failure] : handleFaults(group, own.success, onEvents)
+    if (Result.isFailure(own) || wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const options = own.success
     return Effect.flatMap(Effect.context<R | Scope.Scope>(), (context) => {
       const handler = {
         kind: "batch",
@@ -133,11 +139,13 @@ export class Consuming<T> {
   /** `stopped`: when it is done the subscription ends, and waits for what the consumer has in his hands. */
   subscribe(
     group: string,
-    options: SubscribeOptions,
+    given: SubscribeOptions,
     stopped?: Effect.Effect<void>
   ): Stream.Stream<Delivery<T>, RouteError | TransportError> {
+    const own = ownHandleOptions(given)
     return Stream.unwrap(
       Effect.gen({ self: this }, function* () {
+        const options = yield* Effect.mapError(Effect.fromResult(own), (fault) => new RouteError({ faults: [fault] }))
         const wrong = [...handleFaults(group, options, noHandler), ...inboxFaultsOfLoop(options)]
         if (wrong.length > 0) return yield* new RouteError({ faults: wrong })
         const queue = yield* Queue.unbounded<HandedOver<T>, TransportError | Cause.Done>()

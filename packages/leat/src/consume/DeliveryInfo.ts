@@ -2,7 +2,7 @@
 import { Context } from "effect"
 import { BatchCause } from "./BatchCause.ts"
 import { type EventId, formatEventId } from "../record/EventId.ts"
-import type { Header } from "../record/Headers.ts"
+import { type Header, ownHeaders } from "../record/Headers.ts"
 import type { ReceivedRecords } from "../transport/index.ts"
 import { isTraceparent } from "../record/traceparent.ts"
 import { readMeta, type RecordMeta } from "../record/Wire.ts"
@@ -18,13 +18,13 @@ type Said = {
 export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, Said {
   /** The key as text (UTF-8); empty when the record has none. */
   readonly key: string
-  /** Null: the record has no key. */
+  /** Null: the record has no key. Bytes of its own, as those of `headers`: a handler may change them, or give them away. */
   readonly keyBytes: Uint8Array | null
   readonly topic: string
   readonly partition: number
   /** Position in the partition. */
   readonly position: bigint
-  /** 1 for the first attempt of this process; those that were made before the event was moved to a retry topic are counted too. */
+  /** 1 for the first attempt of this process, and again after `resume`; those that were made before the event was moved to a retry topic are counted too. */
   readonly attempt: number
   /** Epoch milliseconds the backend gives for the record. */
   readonly storedAtMs: number
@@ -87,7 +87,10 @@ export interface ReadFrom {
 // Without the option a byte order mark at the beginning would be taken away: another key.
 const keyText = new TextDecoder("utf-8", { ignoreBOM: true })
 
-/** The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. */
+/**
+ * The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. Bytes are copied
+ * for whoever asks: the record's own are those of its whole batch, and its retry and its dead letter are made of them.
+ */
 export class RecordDelivery implements DeliveryInfo {
   readonly #records: ReceivedRecords
   readonly #index: number
@@ -99,6 +102,8 @@ export class RecordDelivery implements DeliveryInfo {
   isTaken = false
   #whenTaken: (() => void) | undefined
   #meta: RecordMeta | undefined
+  /** What it has given out. */
+  #given: { key?: Uint8Array | null; headers?: ReadonlyArray<Header> } | undefined
   #aborting: AbortController | undefined
 
   constructor(records: ReceivedRecords, index: number, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
@@ -110,11 +115,15 @@ export class RecordDelivery implements DeliveryInfo {
   }
 
   get key(): string {
-    const key = this.keyBytes
+    const key = this.#records.key(this.#index)
     return key === null ? "" : keyText.decode(key)
   }
   get keyBytes(): Uint8Array | null {
-    return this.#records.key(this.#index)
+    const given = (this.#given ??= {})
+    if (given.key !== undefined) return given.key
+    const key = this.#records.key(this.#index)
+    given.key = key === null ? null : new Uint8Array(key)
+    return given.key
   }
   get topic(): string {
     return this.#from.topic
@@ -177,7 +186,11 @@ export class RecordDelivery implements DeliveryInfo {
     return this.#says.causationId
   }
   get headers(): ReadonlyArray<Header> | undefined {
-    return this.#says.headers
+    const { headers } = this.#says
+    if (headers === undefined) return undefined
+    const given = (this.#given ??= {})
+    given.headers ??= ownHeaders(headers)
+    return given.headers
   }
 
   get #says(): RecordMeta {

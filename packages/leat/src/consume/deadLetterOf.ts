@@ -36,7 +36,7 @@ export function deadLetterOf(
     timeMs: records.timeMs(from),
     ...origin,
     by: "leat",
-    stage: stages[tag] ?? "handle",
+    stage: stages.get(tag) ?? "handle",
     tag,
     message: detail,
     attempts: attempts + held.attempts,
@@ -56,7 +56,11 @@ export function deadLetterOf(
   }
 }
 
-const stages: Readonly<Partial<Record<string, "decode" | "crash">>> = { Malformed: "decode", CrashLoop: "crash" }
+/** Of handlers' own tags none: they may be any text. */
+const stages: ReadonlyMap<string, "decode" | "crash"> = new Map([
+  ["Malformed", "decode"],
+  ["CrashLoop", "crash"]
+])
 
 /** What a record says of how it came here, and the headers that it had before. */
 interface Before extends Pick<

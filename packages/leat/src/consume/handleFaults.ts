@@ -24,7 +24,8 @@ export function groupFault(group: unknown): string | undefined {
   return nameFault("a group", group, groupBytesMax)
 }
 
-const optionNames: ReadonlyArray<string> = [
+/** Of a subscription, in code. */
+export const optionNames: ReadonlyArray<string> = [
   "concurrency",
   "dedupe",
   "from",

@@ -36,6 +36,11 @@ export interface ContractInfo {
    * is the event once more: so messages inside themselves are told, however deep.
    */
   readonly personal: ReadonlyArray<string>
+  /**
+   * Digest of the fields of the message and of those in it: two contracts of one message with the same layout write the same bytes. Absent in what
+   * was generated before there was one; then the code is compared.
+   */
+  readonly layout?: string | undefined
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ContractInfo } from "./Contract.ts"
+import type { Contract, ContractInfo } from "./Contract.ts"
 import { isObject, kindOf } from "../given/takes.ts"
 import { nameFault } from "../given/nameFault.ts"
 
@@ -28,8 +28,8 @@ function streamFault(stream: unknown): string | undefined {
 }
 
 /**
- * Why `asked` is another contract than the one that its stream is open with; undefined: it is the same. Code and personal paths are not
- * compared: two copies of one generated file are one contract.
+ * Why `asked` is another contract than the one that its stream is open with; undefined: it is the same. Two copies of one generated file are
+ * one contract, and two generations of it are not: what one of them adds would not be written, or printed where the other masks it.
  *
  * @example
  * ```ts
@@ -41,12 +41,35 @@ export function contractFault(open: ContractInfo, asked: ContractInfo): string |
   const differing = (Object.keys(told) as ReadonlyArray<keyof typeof told>).filter(
     (field) => told[field](open) !== told[field](asked)
   )
-  if (differing.length === 0) return undefined
+  if (differing.length === 0) return generationFault(open, asked)
   const says = (contract: ContractInfo) => {
     const details = differing.filter((field) => field !== "name").map((field) => told[field](contract))
     return details.length === 0 ? contract.name : `${contract.name} (${details.join(", ")})`
   }
   return `stream ${open.stream} is open with the contract ${says(open)}; a stream has one contract, and not ${says(asked)} too`
+}
+
+function generationFault(open: ContractInfo, asked: ContractInfo): string | undefined {
+  const says = (what: string) =>
+    `stream ${open.stream} is open with another generation of the contract ${open.name}, which ${what}; let all code of this process import the same one`
+  if (!isSameLayout(open, asked)) return says("has other fields")
+  return personalOf(open) === personalOf(asked) ? undefined : says("masks other personal data")
+}
+
+function isSameLayout(open: ContractInfo, asked: ContractInfo): boolean {
+  if (open.layout !== undefined && asked.layout !== undefined) return open.layout === asked.layout
+  return codes.every((name) => codeOf(open, name) === codeOf(asked, name))
+}
+
+const codes = ["key", "encodeInto", "decode"] as const
+
+/** As text: each copy of a file has functions of its own. */
+function codeOf(contract: Partial<Contract<unknown>>, name: (typeof codes)[number]): string {
+  return String(contract[name])
+}
+
+function personalOf({ personal }: ContractInfo): string {
+  return personal.toSorted().join()
 }
 
 const told = {

@@ -7,7 +7,7 @@ import {
   readDeadLetter,
   undeliveredTopic
 } from "../record/DeadLetter.ts"
-import type { Header } from "../record/Headers.ts"
+import { type Header, ownHeaders } from "../record/Headers.ts"
 import type {
   PartitionBounds,
   Position,
@@ -52,7 +52,7 @@ export interface ListedLetter {
   readonly timeMs: number
   /** What is known of the failure. */
   readonly letter: DeadLetter
-  /** Key bytes as they were. */
+  /** Key bytes as they were. All bytes are copies: whoever gets a letter may change them, or give them away. */
   readonly key: Uint8Array | null
   /** Value bytes as they were. */
   readonly value: Uint8Array | null
@@ -163,10 +163,22 @@ function letterOf(
     position,
     timeMs,
     letter: found?.letter ?? { by: "unknown", replays: 0 },
-    key,
-    value,
-    headers: found?.headers ?? headers,
+    ...ownBytes({ key, value, headers: found?.headers ?? headers }),
     duplicates,
     ...(resolution === undefined ? {} : { resolution })
+  }
+}
+
+/** The letter again, for whoever is asked about it: what he does with it is not replayed. */
+export function copyOf(listed: ListedLetter): ListedLetter {
+  return { ...listed, ...ownBytes(listed), letter: { ...listed.letter } }
+}
+
+/** Of a record they are those of the batch that it was read in. */
+function ownBytes({ key, value, headers }: Pick<ListedLetter, "key" | "value" | "headers">) {
+  return {
+    key: key === null ? null : new Uint8Array(key),
+    value: value === null ? null : new Uint8Array(value),
+    headers: ownHeaders(headers)
   }
 }

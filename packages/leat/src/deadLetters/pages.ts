@@ -1,7 +1,7 @@
 /** Which open letters are meant, and in which pages they are taken. */
 import { Effect, type Scope, Stream } from "effect"
 import type { Transport, TransportError } from "../transport/index.ts"
-import { list, type ListedLetter, type OwnLetters } from "./listLetters.ts"
+import { copyOf, list, type ListedLetter, type OwnLetters } from "./listLetters.ts"
 
 /** Which open letters are meant, and by whom. */
 export interface ChosenLetters {
@@ -37,7 +37,7 @@ export const eachPage = Effect.fnUntraced(function* (
   isTaken: (letter: ListedLetter) => boolean,
   take: (letters: ReadonlyArray<ListedLetter>, partition: number) => Effect.Effect<number, TransportError, Scope.Scope>
 ) {
-  const { where = () => true, partition, limit = Number.POSITIVE_INFINITY, isDryRun = false } = chosen
+  const { where, partition, limit = Number.POSITIVE_INFINITY, isDryRun = false } = chosen
   let page: Array<ListedLetter> = []
   let bytes = 0
   let done = 0
@@ -51,7 +51,7 @@ export const eachPage = Effect.fnUntraced(function* (
     return Effect.map(counted, (count) => void (done += count))
   })
   yield* list(transport, which, partition === undefined ? {} : { partition }).pipe(
-    Stream.filter((letter) => where(letter) && isTaken(letter)),
+    Stream.filter((letter) => (where === undefined || where(copyOf(letter))) && isTaken(letter)),
     Stream.take(limit),
     Stream.runForEach(
       Effect.fnUntraced(function* (letter) {

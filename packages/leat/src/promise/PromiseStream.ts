@@ -1,4 +1,4 @@
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Result, Scope, Stream } from "effect"
 import { type Admission, Rejected } from "../publish/Admission.ts"
 import type { Contract, Key } from "../contract/Contract.ts"
 import type { EventContext, Surroundings } from "../record/ContextHeaders.ts"
@@ -16,7 +16,7 @@ import type { EventBatch } from "../consume/SourceOptions.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
-import { optionsFault } from "./optionsFault.ts"
+import { givenOptions, optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import { waited, type WaitOptions } from "./waited.ts"
 import type { PartitionBounds } from "../transport/index.ts"
@@ -197,7 +197,7 @@ export class PromiseStream<T> {
     const wrong = optionsFault(options)
     if (wrong !== undefined) return Promise.reject(this.#rejected(wrong))
     return untilAborted<PromiseReceipt, PublishCall>(
-      options.signal,
+      options,
       (resolve, reject) =>
         this.#publishing.start(event, options, surroundings(), (told) => {
           if (told instanceof Error) reject(told)
@@ -213,8 +213,9 @@ export class PromiseStream<T> {
 
   /**
    * Publishes many with one wait. Rejected events are listed, the others go on. An iterable that is no array is left when the leat is
-   * closed, with its first event that is rejected for that. Rejects with `NotStored` when a policy gave
-   * one of them up.
+   * closed, with its first event that is rejected for that. A list or a set is the caller's again as soon as the call has returned, and so are
+   * the options; each event in it is read when there is room for it, so what it holds must stay as it is until the promise settles. Rejects with `NotStored`
+   * when a policy gave one of them up.
    *
    * @example
    * ```ts
@@ -226,7 +227,7 @@ export class PromiseStream<T> {
     const wrong = optionsFault(options)
     if (wrong !== undefined) return Promise.reject(this.#rejected(wrong))
     return untilAborted<PromiseReceiptAll, PublishAllCall>(
-      options.signal,
+      options,
       (resolve, reject, isAborted) => {
         const done: PublishAllDone = (told) => {
           if (told instanceof Error) reject(told)
@@ -268,9 +269,9 @@ export class PromiseStream<T> {
     handler: (event: T, delivery: DeliveryInfo, transaction: NoInfer<Tx>) => HandlerAnswer,
     options: PromiseHandleOptions<Tx> = {}
   ): Promise<PromiseSubscription> {
-    const wrong = optionsFault(options)
-    if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
-    const { signal, inbox, ...rest } = options
+    const own = givenOptions(options)
+    if (Result.isFailure(own)) return Promise.reject(new RouteError({ faults: [own.failure] }))
+    const { signal, inbox, ...rest } = own.success
     const owner = this.#owner(inbox !== undefined)
     const { option, within } = inboxParts(inbox)
     const onEvent = (event: T, info: DeliveryInfo) =>
@@ -301,9 +302,9 @@ export class PromiseStream<T> {
     ) => void | Promise<void>,
     options: PromiseHandleBatchOptions<Tx> = {}
   ): Promise<PromiseSubscription> {
-    const wrong = optionsFault(options)
-    if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
-    const { signal, inbox, ...rest } = options
+    const own = givenOptions(options)
+    if (Result.isFailure(own)) return Promise.reject(new RouteError({ faults: [own.failure] }))
+    const { signal, inbox, ...rest } = own.success
     const owner = this.#owner(inbox !== undefined)
     const { option, within } = inboxParts(inbox)
     const onEvents = (deliveries: EventBatch<T>) => {
@@ -333,9 +334,10 @@ export class PromiseStream<T> {
    * ```
    */
   subscribe(group: string, options: PromiseSubscribeOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
-    const wrong = optionsFault(options)
-    if (wrong !== undefined) return new DeliveryIterator(Stream.fail(new RouteError({ faults: [wrong] })), undefined)
-    const { signal, ...rest } = options
+    const own = givenOptions(options)
+    if (Result.isFailure(own))
+      return new DeliveryIterator(Stream.fail(new RouteError({ faults: [own.failure] })), undefined)
+    const { signal, ...rest } = own.success
     const read = tombstones(rest, this.#owner(false), inboxParts<undefined>(undefined).within)
     const deliveries =
       signal === undefined

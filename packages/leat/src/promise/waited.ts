@@ -13,10 +13,10 @@ export interface WaitOptions {
 
 /** A promise for an effect that may wait for long. Rejects as the effect fails, and with the reason of the signal. */
 export function waited<A, E>(effect: Effect.Effect<A, E>, options: WaitOptions = {}): Promise<A> {
-  const wrong = optionsFault(options) ?? nameFault(options)
+  const wrong = optionsFault(options, nameFault)
   if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
   return untilAborted(
-    options.signal,
+    options,
     (resolve, reject) => {
       const fiber = Effect.runFork(warningsApart(effect))
       fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))

@@ -54,12 +54,15 @@ export class Publisher<T> implements Placing {
   #notDurable: string | undefined
   #isClosed = false
   #lastBucket = -1
-  #unordered = 0
+  /** Events of an unordered contract so far, and those that stand for the buckets before the first. */
+  #unordered: number
   #fault = ""
   #full: Sink | undefined
 
-  constructor(contract: Contract<T>, to: Destinations, ledger: Ledger, clock: TurnClock) {
+  /** Without order events begin in a bucket of the incarnation's: programs that begin often and publish little would all write to one partition. */
+  constructor(contract: Contract<T>, to: Destinations, ledger: Ledger, clock: TurnClock, incarnation = "0") {
     this.contract = contract
+    this.#unordered = (Number.parseInt(incarnation.slice(-8), 16) % contract.buckets) * unorderedRun
     this.#account = ledger.stream(contract.stream)
     this.#account.inLine = () => this.#inLine
     this.#count = new OfferCount(this.#account, ledger.journal)

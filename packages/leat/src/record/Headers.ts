@@ -84,6 +84,11 @@ export function readHeaders(source: Uint8Array, at: number): Array<Header> {
   return headers
 }
 
+/** The same headers, with values in bytes of their own. */
+export function ownHeaders(headers: ReadonlyArray<Header>): Array<Header> {
+  return headers.map(([name, value]): Header => [name, new Uint8Array(value)])
+}
+
 /** Names read before: a stream has the same few in every record, and decoding them took longer than all the rest of the headers. */
 const names: Array<{ readonly bytes: Uint8Array; readonly text: string } | undefined> = Array.from({ length: 64 })
 const nameBytesKeptMax = 64

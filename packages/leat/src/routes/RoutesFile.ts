@@ -39,9 +39,13 @@ const documentFields: ReadonlyArray<string> = ["version", "clusters", "routes"]
 
 /** Whether the option names a file and is no document itself. */
 export function isRoutesFile(routes: unknown): routes is RoutesFile {
-  return (
-    isObject(routes) && Object.hasOwn(routes, "file") && !documentFields.some((field) => Object.hasOwn(routes, field))
-  )
+  if (!isObject(routes)) return false
+  try {
+    return Object.hasOwn(routes, "file") && !documentFields.some((field) => Object.hasOwn(routes, field))
+  } catch {
+    // A proxy that is revoked: it is refused as a document that cannot be read.
+    return false
+  }
 }
 
 /** What is wrong with the option, apart from what the file says. */

@@ -64,9 +64,10 @@ export function namedPolicy(document: RouteDocument, names: PolicyNames, path: s
 export function policyOfNames(document: RouteDocument, names: PolicyNames): Policy {
   if (names === undefined) return standard
   const own = document.policies ?? {}
-  return [names]
-    .flat()
-    .flatMap((name) => (Object.hasOwn(own, name) ? policyOf(own[name] ?? []) : (builtIn[name] ?? [])))
+  return [names].flat().flatMap((name) => {
+    if (Object.hasOwn(own, name)) return policyOf(own[name] ?? [])
+    return Object.hasOwn(builtIn, name) ? (builtIn[name] ?? []) : []
+  })
 }
 
 /** What a leg cannot do that a subscription can. */

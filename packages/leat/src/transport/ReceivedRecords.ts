@@ -3,7 +3,7 @@
  * (`ReceivedBatch.records`). Two forms: columns over one buffer, and a list of objects.
  */
 import { Buffer } from "node:buffer"
-import { type Header, readHeaders } from "../record/Headers.ts"
+import { type Header, ownHeaders, readHeaders } from "../record/Headers.ts"
 import type { RecordColumns } from "../record/OutgoingBatch.ts"
 import { saysOnlyEvent, saysOnlyEventAt } from "../record/Wire.ts"
 import type { Position, ReceivedBatch, ReceivedRecord } from "./index.ts"
@@ -148,7 +148,7 @@ class ColumnRecords implements ReceivedRecords {
 /** One record alone, in bytes of its own: views keep the buffer that they are of, which may be that of thousands. */
 export function ownRecord(records: ReceivedRecords, index: number): ReceivedRecords {
   const copied = (bytes: Uint8Array | null) => (bytes === null ? null : new Uint8Array(bytes))
-  const headers = records.headers(index).map(([name, value]): Header => [name, new Uint8Array(value)])
+  const headers = ownHeaders(records.headers(index))
   const [position, timeMs] = [records.position(index), records.timeMs(index)]
   const [key, value] = [copied(records.key(index)), copied(records.value(index))]
   return new ObjectRecords([{ position, key, value, headers, timeMs }])

@@ -278,3 +278,47 @@ it.each([
   )
   expect(is).toMatchObject({ reason: "Unsupported", detail })
 })
+
+it("replays what was set aside, whatever a `where` does to the letters that it is shown", () => {
+  const { is } = told(({ transport }) =>
+    Effect.gen(function* () {
+      const headers = [["x", bytesOf("own")] as const]
+      yield* writeLetters(
+        transport,
+        1,
+        ["a", "b"].map((key) => ({ key, value: `value of ${key}`, headers }))
+      )
+      yield* DeadLetters.replay(transport, which, {
+        where: (letter) => {
+          for (const bytes of [letter.key, letter.value, letter.headers[0]?.[1]]) bytes?.fill(90)
+          return true
+        }
+      })
+      return yield* readAll(transport, replays)
+    })
+  )
+  const replayed = is.flat().map(({ key, value, headers }) => [key, value, headers.at(-1)?.[1] ?? null].map(textOf))
+  expect(replayed).toEqual([
+    ["a", "value of a", "own"],
+    ["b", "value of b", "own"]
+  ])
+})
+
+it("lists letters whose bytes may be given away: those of the others stay", () => {
+  const { is } = told(({ transport }) =>
+    Effect.gen(function* () {
+      yield* writeLetters(
+        transport,
+        1,
+        Array.from({ length: 20 }, (_, index) => ({ key: `${index}`, value: "value" }))
+      )
+      const letters = yield* Stream.runCollect(DeadLetters.list(transport, which))
+      const { buffer } = letters[0]?.value ?? new Uint8Array()
+      if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] })
+      return letters
+    })
+  )
+  expect(is.slice(1).map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)).toEqual(
+    Array.from({ length: 19 }, (_, index) => `${index + 1} value`)
+  )
+})

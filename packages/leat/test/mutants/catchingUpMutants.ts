@@ -92,8 +92,8 @@ export const catchingUpMutants: ReadonlyArray<Mutant> = [
   {
     name: "a fault that passes ends the wait to catch up",
     file: "consume/CatchingUp.ts",
-    find: `if (error?.isRetryable !== true) return`,
-    replace: `return`,
+    find: `if (error?.isRetryable !== true) {`,
+    replace: `if (error?.isRetryable !== undefined) {`,
     foundBy: "consume/caughtUp.test.ts",
     test: "waits out passing faults"
   },

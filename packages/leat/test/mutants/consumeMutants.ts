@@ -2,6 +2,55 @@ import type { Mutant } from "./Mutant.ts"
 
 export const consumeMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a getter of an option that throws throws out of handle",
+    file: "given/ownOptions.ts",
+    find: `return Result.fail({ path, message: \`cannot be read: \${textOfThrown(thrown)}\` })`,
+    replace: `throw thrown`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "that throws is a fault"
+  },
+  {
+    name: "a policy that was given is the caller's",
+    file: "consume/ownHandleOptions.ts",
+    find: `Object.assign({}, own, copies)`,
+    replace: `Object.assign({}, own, copies.length)`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "a policy is the one that was given"
+  },
+  {
+    name: "a tag that objects have a member of has a stage of its own",
+    file: "consume/deadLetterOf.ts",
+    find: `stages.get(tag) ?? "handle"`,
+    replace: `Object.fromEntries(stages)[tag] ?? "handle"`,
+    foundBy: "consume/ownBytes.test.ts",
+    test: "says that its handler failed"
+  },
+  {
+    name: "who waits for a group of a leat that is closed hears of its transport",
+    file: "consume/CatchingUp.ts",
+    find: `          yield* this.#endedOrHalted
+          return yield* Effect.failCause(answer.cause)`,
+    replace: `          return yield* Effect.failCause(answer.cause)`,
+    foundBy: "consume/closedTransport.test.ts",
+    test: "of a leat that is closed"
+  },
+  {
+    name: "a handler gets the key of its batch, and not one of its own",
+    file: "consume/DeliveryInfo.ts",
+    find: `given.key = key === null ? null : new Uint8Array(key)`,
+    replace: `given.key = key`,
+    foundBy: "consume/ownBytes.test.ts",
+    test: "bytes of a key"
+  },
+  {
+    name: "a handler gets the headers of its batch, and not some of its own",
+    file: "consume/DeliveryInfo.ts",
+    find: `given.headers ??= ownHeaders(headers)`,
+    replace: `given.headers ??= headers`,
+    foundBy: "consume/ownBytes.test.ts",
+    test: "in no retry and in no dead letter"
+  },
+  {
     name: "each copy behind a record that waits is held by itself",
     file: "consume/HeldRecord.ts",
     find: `held?.ended?.term === term`,

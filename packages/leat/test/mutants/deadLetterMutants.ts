@@ -5,6 +5,22 @@ const partitions = "consume/deadLetterPartitions.test.ts"
 
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
+    name: "what a where writes into a letter is replayed",
+    file: "deadLetters/pages.ts",
+    find: `where(copyOf(letter))`,
+    replace: `where(letter)`,
+    foundBy: "deadLetters/replaying.test.ts",
+    test: "to the letters that it is shown"
+  },
+  {
+    name: "letters that are listed have the bytes of their page",
+    file: "deadLetters/listLetters.ts",
+    find: `...ownBytes({ key, value, headers: found?.headers ?? headers })`,
+    replace: `key, value, headers: found?.headers ?? headers`,
+    foundBy: "deadLetters/replaying.test.ts",
+    test: "may be given away"
+  },
+  {
     name: "a topic of dead letters whose opening has no answer is waited for without an end",
     file: "transport/DeadLetters.ts",
     find: `duration: openMs, orElse`,

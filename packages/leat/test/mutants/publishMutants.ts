@@ -2,6 +2,54 @@ import type { Mutant } from "./Mutant.ts"
 
 export const publishMutants: ReadonlyArray<Mutant> = [
   {
+    name: "events without order begin in the first bucket in each process",
+    file: "publish/Publisher.ts",
+    find: `(Number.parseInt(incarnation.slice(-8), 16) % contract.buckets) * unorderedRun`,
+    replace: `0`,
+    foundBy: "publish/unordered.test.ts",
+    test: "begin all over the buckets"
+  },
+  {
+    name: "an answer after an abort that nobody was told of is thrown away",
+    file: "promise/untilAborted.ts",
+    find: `if (isAborted()) return abort()`,
+    replace: `if (isAborted()) return`,
+    foundBy: "promise/stoppedSignals.test.ts",
+    test: "although"
+  },
+  {
+    name: "what a list holds is read when there is room for it",
+    file: "publish/PublishingAll.ts",
+    find: `if (isThere(this.#given)) this.#events`,
+    replace: `if (!isThere(this.#given)) this.#events`,
+    foundBy: "promise/handedOver.test.ts",
+    test: "though it is emptied while it waits"
+  },
+  {
+    name: "a publishAll that waits reads the context of its caller again",
+    file: "publish/PublishingAll.ts",
+    find: `this.#context = keptContext(this.#context)`,
+    replace: ``,
+    foundBy: "promise/handedOver.test.ts",
+    test: "the context that it was called with"
+  },
+  {
+    name: "the headers of a publishAll that waits are the caller's",
+    file: "publish/keptContext.ts",
+    find: `isBytes(value) ? new Uint8Array(value) : value`,
+    replace: `value`,
+    foundBy: "promise/handedOver.test.ts",
+    test: "the context that it was called with"
+  },
+  {
+    name: "an iterator that gives no results goes on for ever",
+    file: "publish/PublishingAll.ts",
+    find: `if (isObject(step)) return step`,
+    replace: `if (isObject(step) || this.#index < 100_000) return step`,
+    foundBy: "promise/handedOver.test.ts",
+    test: "in place of a result"
+  },
+  {
     name: "an array of twenty thousand events gives way",
     file: "publish/PublishingAll.ts",
     find: `Array.isArray(events) ? Number.POSITIVE_INFINITY : eventsPerTurn`,
@@ -397,11 +445,11 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "a call that is given up while it begins resolves as if nobody had",
     file: "promise/untilAborted.ts",
-    find: `        if (isAborted()) return
+    find: `(value) => answered(() => resolve(value))`,
+    replace: `(value) => {
         settle()
-        resolve(value)`,
-    replace: `        settle()
-        resolve(value)`,
+        resolve(value)
+      }`,
     foundBy: "promise/publishing.test.ts",
     test: "hears whoever makes the last event give up"
   },

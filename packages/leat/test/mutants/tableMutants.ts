@@ -3,6 +3,23 @@ import type { Mutant } from "./Mutant.ts"
 /** Bugs in what tables, records and notices say, found by `findTableFault`. */
 export const tableMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a document is read again while what it needs is opened",
+    file: "TableSwaps.ts",
+    find: `this.#inTurn(own.success)`,
+    replace: `this.#inTurn(document)`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "swapRoutes puts the document in force"
+  },
+  {
+    name: "a document that cannot be read is a file",
+    file: "routes/RoutesFile.ts",
+    find: `    // A proxy that is revoked: it is refused as a document that cannot be read.
+    return false`,
+    replace: `    return true`,
+    foundBy: "promise/ownOptions.test.ts",
+    test: "and so is a document"
+  },
+  {
     name: "two legs of one route may go to one topic",
     file: "routes/Meetings.ts",
     find: `if (leg.path === other.leg.path) return undefined`,
@@ -109,6 +126,30 @@ export const tableMutants: ReadonlyArray<Mutant> = [
     file: "routes/partitionFault.ts",
     find: `buckets % partitions === 0`,
     replace: `buckets >= partitions`
+  },
+  {
+    name: "two layouts are one contract",
+    file: "contract/contractFault.ts",
+    find: `return open.layout === asked.layout`,
+    replace: `return true`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "two generations of one contract"
+  },
+  {
+    name: "without a layout all codes are alike",
+    file: "contract/contractFault.ts",
+    find: `codes.every((name) =>`,
+    replace: `codes.some((name) =>`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "two generations of one contract"
+  },
+  {
+    name: "a contract that masks less is the same one",
+    file: "contract/contractFault.ts",
+    find: `personalOf(open) === personalOf(asked)`,
+    replace: `personalOf(open).includes(personalOf(asked))`,
+    foundBy: "contract/contractFault.test.ts",
+    test: "masks other personal data"
   },
   {
     name: "another number of buckets is the same contract",

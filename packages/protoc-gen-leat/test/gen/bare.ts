@@ -20,6 +20,7 @@ export const Bare: Contract<Bare> = {
   needs: [],
   keyPath: "id",
   personal: [],
+  layout: "08a2376438fa8cac",
   key: (event) => event.id,
   encodeInto: (event, writer) => codec.encodeWith("Bare", event, writer, writeBare),
   decode: (bytes) => codec.decodeWith("Bare", bytes, readBare)

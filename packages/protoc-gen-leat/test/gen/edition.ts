@@ -30,6 +30,7 @@ export const Edition: Contract<Edition> = {
   needs: [],
   keyPath: "id",
   personal: [],
+  layout: "b91f73371d1b7de2",
   key: (event) => event.id,
   encodeInto: (event, writer) => codec.encodeWith("Edition", event, writer, writeEdition),
   decode: (bytes) => codec.decodeWith("test.edition.Edition", bytes, readEdition)

@@ -27,6 +27,7 @@ export const SosAlert: Contract<SosAlert> = {
   needs: ["order"],
   keyPath: "beacon_id",
   personal: [],
+  layout: "425738239fa0155c",
   key: (event) => event.beaconId,
   encodeInto: (event, writer) => codec.encodeWith("SosAlert", event, writer, writeSosAlert),
   decode: (bytes) => codec.decodeWith("risk.v1.SosAlert", bytes, readSosAlert)
@@ -157,6 +158,7 @@ export const SecurityAlert: Contract<SecurityAlert> = {
   needs: ["order"],
   keyPath: "host",
   personal: ["sourceAddress"],
+  layout: "4f2208f7ebfe9d4a",
   key: (event) => event.host,
   encodeInto: (event, writer) => codec.encodeWith("SecurityAlert", event, writer, writeSecurityAlert),
   decode: (bytes) => codec.decodeWith("risk.v1.SecurityAlert", bytes, readSecurityAlert)

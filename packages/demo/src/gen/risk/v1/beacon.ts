@@ -63,6 +63,7 @@ export const BeaconSighting: Contract<BeaconSighting> = {
   needs: ["order", "replay"],
   keyPath: "beacon_id",
   personal: [],
+  layout: "7d7f889f54a95d13",
   key: (event) => event.beaconId,
   encodeInto: (event, writer) => codec.encodeWith("BeaconSighting", event, writer, writeBeaconSighting),
   decode: (bytes) => codec.decodeWith("risk.v1.BeaconSighting", bytes, readBeaconSighting)
@@ -134,6 +135,7 @@ export const PositionEstimate: Contract<PositionEstimate> = {
   needs: ["order"],
   keyPath: "beacon_id",
   personal: [],
+  layout: "3d2695ce028e70f4",
   key: (event) => event.beaconId,
   encodeInto: (event, writer) => codec.encodeWith("PositionEstimate", event, writer, writePositionEstimate),
   decode: (bytes) => codec.decodeWith("risk.v1.PositionEstimate", bytes, readPositionEstimate)

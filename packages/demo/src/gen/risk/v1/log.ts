@@ -98,6 +98,7 @@ export const LogLine: Contract<LogLine> = {
   needs: ["order"],
   keyPath: "host",
   personal: ["message", "detail<loginFailure>.user", "detail<loginFailure>.sourceAddress"],
+  layout: "3615bf804f142ada",
   key: (event) => event.host,
   encodeInto: (event, writer) => codec.encodeWith("LogLine", event, writer, writeLogLine),
   decode: (bytes) => codec.decodeWith("risk.v1.LogLine", bytes, readLogLine)

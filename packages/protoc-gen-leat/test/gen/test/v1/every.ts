@@ -74,6 +74,7 @@ export const EverySingle: Contract<EverySingle> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "82135fbb297f3246",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EverySingle", event, writer, writeEverySingle),
   decode: (bytes) => codec.decodeWith("test.v1.EverySingle", bytes, readEverySingle)
@@ -208,6 +209,7 @@ export const EveryOptional: Contract<EveryOptional> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "5d4d708bcb7a17b3",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryOptional", event, writer, writeEveryOptional),
   decode: (bytes) => codec.decodeWith("test.v1.EveryOptional", bytes, readEveryOptional)
@@ -342,6 +344,7 @@ export const EveryList: Contract<EveryList> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "e594eabfc50651b9",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryList", event, writer, writeEveryList),
   decode: (bytes) => codec.decodeWith("test.v1.EveryList", bytes, readEveryList)
@@ -616,6 +619,7 @@ export const EveryUnpacked: Contract<EveryUnpacked> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "91f566dfad8cafdb",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryUnpacked", event, writer, writeEveryUnpacked),
   decode: (bytes) => codec.decodeWith("test.v1.EveryUnpacked", bytes, readEveryUnpacked)
@@ -831,6 +835,7 @@ export const EveryMap: Contract<EveryMap> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "964ecd86854cfdcc",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryMap", event, writer, writeEveryMap),
   decode: (bytes) => codec.decodeWith("test.v1.EveryMap", bytes, readEveryMap)
@@ -1495,6 +1500,7 @@ export const EveryCase: Contract<EveryCase> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "4f2d0067b197b6aa",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryCase", event, writer, writeEveryCase),
   decode: (bytes) => codec.decodeWith("test.v1.EveryCase", bytes, readEveryCase)
@@ -1665,6 +1671,7 @@ export const EveryTime: Contract<EveryTime> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "25c90be0344918e4",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("EveryTime", event, writer, writeEveryTime),
   decode: (bytes) => codec.decodeWith("test.v1.EveryTime", bytes, readEveryTime)

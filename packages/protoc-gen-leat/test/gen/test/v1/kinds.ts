@@ -74,6 +74,7 @@ export const Kinds: Contract<Kinds> = {
   needs: [],
   keyPath: "place.code",
   personal: ["place.code", "places[] = place", "placesById{} = place"],
+  layout: "6e58c179ff9c48a4",
   key: (event) => event.place?.code,
   encodeInto: (event, writer) => codec.encodeWith("Kinds", event, writer, writeKinds),
   decode: (bytes) => codec.decodeWith("test.v1.Kinds", bytes, readKinds)

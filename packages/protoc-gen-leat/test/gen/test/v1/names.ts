@@ -105,6 +105,7 @@ export const Locals: Contract$1<Locals> = {
   needs: [],
   keyPath: "constructor",
   personal: ["key{}.code", "readPlace[] = key{}", "writePlace = key{}", "this<new> = key{}", "switch<readOther> = key{}"],
+  layout: "1936c6aa31249725",
   key: (event) => event.constructor$,
   encodeInto: (event, writer) => codec.encodeWith("Locals", event, writer, writeLocals),
   decode: (bytes) => codec.decodeWith("test.v1.Locals", bytes, readLocals)
@@ -485,6 +486,7 @@ export const Names: Contract$1<Names> = {
   needs: [],
   keyPath: "place.code",
   personal: ["place.code", "otherPlace.house", "otherPlaces[] = otherPlace", "otherPlacesById{} = otherPlace"],
+  layout: "cbb3541e9a108157",
   key: (event) => event.place?.code,
   encodeInto: (event, writer) => codec.encodeWith("Names", event, writer, writeNames),
   decode: (bytes) => codec.decodeWith("test.v1.Names", bytes, readNames)
@@ -664,6 +666,7 @@ export const Map: Contract$1<Map> = {
   needs: [],
   keyPath: "name",
   personal: [],
+  layout: "6d613729386b88fd",
   key: (event) => event.name,
   encodeInto: (event, writer) => codec.encodeWith("Map", event, writer, writeMap),
   decode: (bytes) => codec.decodeWith("test.v1.Map", bytes, readMap)
@@ -735,6 +738,7 @@ export const Contract: Contract$1<Contract> = {
   needs: [],
   keyPath: "party",
   personal: [],
+  layout: "f3b71554edc913b7",
   key: (event) => event.party,
   encodeInto: (event, writer) => codec.encodeWith("Contract", event, writer, writeContract),
   decode: (bytes) => codec.decodeWith("test.v1.Contract", bytes, readContract)
@@ -893,6 +897,7 @@ export const Uint8Array: Contract$1<Uint8Array> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "f9de24a96691c4ad",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("Uint8Array", event, writer, writeUint8Array),
   decode: (bytes) => codec.decodeWith("test.v1.Uint8Array", bytes, readUint8Array)
@@ -936,6 +941,7 @@ export const Object: Contract$1<Object> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "cbcf661c7083660f",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("Object", event, writer, writeObject),
   decode: (bytes) => codec.decodeWith("test.v1.Object", bytes, readObject)
@@ -1066,6 +1072,7 @@ export const string$: Contract$1<string$> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "af4f75f76709957e",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("string$", event, writer, writestring$),
   decode: (bytes) => codec.decodeWith("test.v1.string", bytes, readstring$)
@@ -1127,6 +1134,7 @@ export const default$: Contract$1<default$> = {
   needs: [],
   keyPath: undefined,
   personal: [],
+  layout: "ddcd02e3ebbc0f57",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("default$", event, writer, writedefault$),
   decode: (bytes) => codec.decodeWith("test.v1.default", bytes, readdefault$)
@@ -1394,6 +1402,7 @@ export const Outer_Inner: Contract$1<Outer_Inner> = {
   needs: [],
   keyPath: "name",
   personal: [],
+  layout: "581a8805ce9958a2",
   key: (event) => event.name,
   encodeInto: (event, writer) => codec.encodeWith("Outer_Inner", event, writer, writeOuter_Inner),
   decode: (bytes) => codec.decodeWith("test.v1.Outer.Inner", bytes, readOuter_Inner)

@@ -19,6 +19,7 @@ export const Defaults: Contract<Defaults> = {
   needs: [],
   keyPath: "id",
   personal: [],
+  layout: "1c40560dad44a717",
   key: (event) => event.id,
   encodeInto: (event, writer) => codec.encodeWith("Defaults", event, writer, writeDefaults),
   decode: (bytes) => codec.decodeWith("test.v1.Defaults", bytes, readDefaults)
@@ -57,6 +58,7 @@ export const Everything: Contract<Everything> = {
   needs: ["compaction", "order", "replay", "fsync", "quorum"],
   keyPath: "inside.id",
   personal: [],
+  layout: "9def6fff1ad293a9",
   key: (event) => event.inside?.id,
   encodeInto: (event, writer) => codec.encodeWith("Everything", event, writer, writeEverything),
   decode: (bytes) => codec.decodeWith("test.v1.Everything", bytes, readEverything)
@@ -93,6 +95,7 @@ export const Unordered: Contract<Unordered> = {
   needs: ["fsync"],
   keyPath: undefined,
   personal: [],
+  layout: "4fa2fc3175fdec98",
   key: () => undefined,
   encodeInto: (event, writer) => codec.encodeWith("Unordered", event, writer, writeUnordered),
   decode: (bytes) => codec.decodeWith("test.v1.Unordered", bytes, readUnordered)
@@ -123,6 +126,7 @@ export const BytesKey: Contract<BytesKey> = {
   needs: [],
   keyPath: "id",
   personal: [],
+  layout: "9d499b3af065d268",
   key: (event) => event.id,
   encodeInto: (event, writer) => codec.encodeWith("BytesKey", event, writer, writeBytesKey),
   decode: (bytes) => codec.decodeWith("test.v1.BytesKey", bytes, readBytesKey)
@@ -161,6 +165,7 @@ export const NumberKey: Contract<NumberKey> = {
   needs: [],
   keyPath: "small_id",
   personal: [],
+  layout: "f5a4f83a2c118df0",
   key: (event) => event.smallId,
   encodeInto: (event, writer) => codec.encodeWith("NumberKey", event, writer, writeNumberKey),
   decode: (bytes) => codec.decodeWith("test.v1.NumberKey", bytes, readNumberKey)
@@ -199,6 +204,7 @@ export const BigKey: Contract<BigKey> = {
   needs: [],
   keyPath: "at.seconds",
   personal: [],
+  layout: "f4ee9bb959a232b2",
   key: (event) => event.at?.seconds,
   encodeInto: (event, writer) => codec.encodeWith("BigKey", event, writer, writeBigKey),
   decode: (bytes) => codec.decodeWith("test.v1.BigKey", bytes, readBigKey)
@@ -290,6 +296,7 @@ export const Person: Contract<Person> = {
   needs: [],
   keyPath: "id",
   personal: ["fullName", "phone", "photo", "emails", "notes", "isIll", "hair", "bornAt", "home", "work.street", "earlier[] = work", "others{} = work", "contact<mail>", "contact<letterBox> = work", "contact<friend> = $", "partner = $", "children[] = $", "team.lead = $", "team.parts[] = team", "choice.value = work"],
+  layout: "e11027bcdd7da95d",
   key: (event) => event.id,
   encodeInto: (event, writer) => codec.encodeWith("Person", event, writer, writePerson),
   decode: (bytes) => codec.decodeWith("test.v1.Person", bytes, readPerson)
