@@ -56,8 +56,6 @@ describe("the promises, in a world of many", () => {
     expect(found).toEqual([])
     // Legs are added and removed in a fifth of them, some twenty times each.
     expect(tables).toBeGreaterThan(asked)
-    // A sixth of them has a leg that takes a share of the keys.
-    for (const counts of [...shares.steady, ...shares.changing]) expect(counts).toBeGreaterThan(asked / 2)
   })
 
   it.for(tried)("hold where there is %s, in every state", { timeout: 600_000 }, (mishap) => {
@@ -72,6 +70,8 @@ describe("the promises, in a world of many", () => {
     // Of 34 faults and 17 states: those that there cannot be stand in `occasions.ts`.
     expect(occasions.length).toBe(34 * 17 - 20)
     expect(occasions.filter(isMissed).map(occasionName)).toEqual([])
+    // A third of all worlds has legs that take a share of the keys.
+    for (const count of [...shares.steady, ...shares.changing]) expect(count).toBeGreaterThan(50)
   })
 
   it("were tried with dead letters on every way that they can go", { timeout: 600_000 }, () => {

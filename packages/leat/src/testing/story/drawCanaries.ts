@@ -4,8 +4,8 @@ import type { DrawnMirrors } from "./drawMirrors.ts"
 import { one, type WorldCanary, type WorldLeg } from "./World.ts"
 
 /** Part of the worlds that have some, of their legs that are, and of these whose share changes with tables. */
-const canaryShare = 0.4
-const legShare = 0.6
+const canaryShare = 0.8
+const legShare = 0.8
 const changingShare = 0.5
 
 /** By hand, and not as leat counts them: of eight buckets, each is an eighth behind the last. */
