@@ -7,6 +7,7 @@
 import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream } from "effect"
 import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { GapTeller } from "./GapTeller.ts"
 import { HaltTeller } from "./HaltTeller.ts"
 import { Handling } from "./Handling.ts"
 import { type ReadHalted, transportErrorOf } from "./Failure.ts"
@@ -90,6 +91,7 @@ export class LaneShell<T> {
   #isTaken = false
   #defect: ReadHalted | undefined
   readonly #teller: HaltTeller
+  readonly #gaps: GapTeller
   #isResumed = false
   /** Somebody waits until this position is settled. */
   #settleAt: Position | undefined
@@ -118,9 +120,10 @@ export class LaneShell<T> {
     this.#onChanged = ports.onChanged
     this.#signs = ports.signs
     this.#aside = ports.aside
-    this.#teller = new HaltTeller({ group, stream, partition: lane.partition }, (text) => {
-      this.#fork(Telemetry.warn(text))
-    })
+    const told = { group, stream, partition: lane.partition }
+    const warn = (text: string) => this.#fork(Telemetry.warn(text))
+    this.#teller = new HaltTeller(told, warn)
+    this.#gaps = new GapTeller(told, warn)
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
@@ -275,6 +278,7 @@ export class LaneShell<T> {
         this.#startHandlers(handling, nowMs)
         for (const one of this.machine.takeAside()) this.#setAside(one)
         this.#tellHalts()
+        this.#gaps.tell(machine.skipped, nowMs)
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
         const isOver = machine.running === 0 || this.#isLost || this.#isConsumerGone || nowMs >= interruptAtMs

@@ -283,6 +283,22 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     test: "does not count as lag what is not there"
   },
   {
+    name: "what retention has taken from a group is told to nobody",
+    file: "consume/GapTeller.ts",
+    find: `nowMs < this.#toldAtMs + againMs`,
+    replace: `nowMs >= 0`,
+    foundBy: "consume/gaps.test.ts",
+    test: "is told of once a minute"
+  },
+  {
+    name: "each gap of a group that is behind is a line of its own",
+    file: "consume/GapTeller.ts",
+    find: `nowMs < this.#toldAtMs + againMs`,
+    replace: `nowMs < this.#toldAtMs`,
+    foundBy: "consume/gaps.test.ts",
+    test: "is told of once a minute"
+  },
+  {
     name: "a lane that halts tells nobody",
     file: "consume/HaltTeller.ts",
     find: `      if (before.has(halt)) continue`,
