@@ -282,7 +282,9 @@ class OpenedLeat implements OpenLeat {
     })
   )
 
-  readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> => this.#swaps.swap(document)
+  readonly swapRoutes = (document: unknown): Effect.Effect<void, RouteError> => this.#swaps.swap(document, "program")
+
+  readonly takeRoutes = (document: unknown): Effect.Effect<void, RouteError> => this.#swaps.swap(document, "fleet")
 
   readonly sinks = (): ReadonlyArray<SinkFill> => [
     ...this.#sinks.all.map(({ bufferedBytes, leg, shareBytes, spilling, fallingBack, breaker, trouble }) => ({

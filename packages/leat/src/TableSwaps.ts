@@ -38,6 +38,8 @@ export interface TableSwapsOptions {
   readonly closing: Deferred.Deferred<void>
 }
 
+type DocumentOf = "program" | "fleet"
+
 export class TableSwaps {
   readonly #options: TableSwapsOptions
   /** What one opens is in force, or closed, before the next one looks. */
@@ -74,15 +76,18 @@ export class TableSwaps {
   }
 
   /** Puts the document in force as it is now: it waits for others, and for what it opens. */
-  swap(document: unknown): Effect.Effect<void, RouteError> {
+  /** `of`: whose document it is. Only one that the fleet has applied says where streams lie that it has placed. */
+  swap(document: unknown, of: DocumentOf): Effect.Effect<void, RouteError> {
     return Effect.suspend(() => {
       const own = ownCopy(document)
-      return Result.isFailure(own) ? Effect.fail(new RouteError({ faults: [own.failure] })) : this.#inTurn(own.success)
+      return Result.isFailure(own)
+        ? Effect.fail(new RouteError({ faults: [own.failure] }))
+        : this.#inTurn(own.success, of)
     })
   }
 
-  #inTurn(document: unknown): Effect.Effect<void, RouteError> {
-    const swapping = Effect.suspend(() => this.#swap(document))
+  #inTurn(document: unknown, of: DocumentOf): Effect.Effect<void, RouteError> {
+    const swapping = Effect.suspend(() => this.#swap(document, of))
     return this.#turns.withPermit(
       Effect.onExit(swapping, (exit) => {
         this.#coming = undefined
@@ -92,12 +97,12 @@ export class TableSwaps {
   }
 
   /** Opens what a document needs beside what is open, again for the streams that have come meanwhile, and puts it in force in one step. */
-  #swap(document: unknown): Effect.Effect<void, RouteError> {
+  #swap(document: unknown, of: DocumentOf): Effect.Effect<void, RouteError> {
     const { streams, closing } = this.#options
     return Effect.gen({ self: this }, function* () {
       let targets: ReadonlyArray<OpeningLeg> | undefined
       for (;;) {
-        const routes = yield* Effect.fromResult(this.#swappable(document))
+        const routes = yield* Effect.fromResult(this.#swappable(document, of))
         this.#coming = routes
         const draining = streams().flatMap(({ contract, legs }) => {
           const route = this.#routeOf(routes, contract.stream)
@@ -184,7 +189,7 @@ export class TableSwaps {
   }
 
   /** The table of a document that may take the place of the one in force, as far as that can be said before anything is opened. */
-  #swappable(document: unknown): Result.Result<Routes, RouteError> {
+  #swappable(document: unknown, of: DocumentOf): Result.Result<Routes, RouteError> {
     const { source, drivers, groups, clusters, inForce, closing } = this.#options
     if (Deferred.isDoneUnsafe(closing)) {
       const message = "the leat is closed, and no table is put in force any more"
@@ -193,7 +198,8 @@ export class TableSwaps {
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {
       const streams = contracts.map(({ stream }) => {
-        return { stream, source, groups: groups.of(stream), isPlaced: this.#options.moves?.isPlaced(stream) === true }
+        const isPlaced = of === "fleet" && this.#options.moves?.isPlaced(stream) === true
+        return { stream, source, groups: groups.of(stream), isPlaced }
       })
       const { refused } = planRoutes(inForce(), routes, streams, clusters.sections)
       return refused.length > 0 ? Result.fail(new RouteError({ faults: refused })) : Result.succeed(routes)

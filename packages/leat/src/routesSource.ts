@@ -61,6 +61,8 @@ export interface Beginning {
 export interface Running {
   readonly routes: () => Routes
   readonly swapRoutes: (document: unknown) => Effect.Effect<void, RouteError>
+  /** As `swapRoutes`, of a document that the fleet has applied: its streams may lie elsewhere by it. */
+  readonly takeRoutes: (document: unknown) => Effect.Effect<void, RouteError>
 }
 
 export interface RoutesSource {
@@ -138,9 +140,9 @@ const controlled = Effect.fnUntraced(function* (
   const again = Effect.ignore(Effect.andThen(Effect.sleep(againEvery), connect))
   return {
     document: begun.document ?? routes,
-    follow: ({ swapRoutes }) =>
+    follow: ({ takeRoutes }) =>
       Effect.gen(function* () {
-        yield* Effect.forkScoped(own.follow(swapRoutes))
+        yield* Effect.forkScoped(own.follow(takeRoutes))
         const isOpen = () => own.status().trouble === undefined
         if (Result.isFailure(first)) yield* Effect.forkScoped(Effect.repeat(again, { until: isOpen }))
       }),

@@ -4,13 +4,14 @@ import { MoveTools } from "leat"
 import { misuse } from "../openCluster.ts"
 import { type CommandFailure, plural, printable, printJson } from "../outcome.ts"
 import { openControl, openControlForWriting } from "../routes/openControl.ts"
-import { neededReason, neededStream, stream, told, toolOf, wordFlags } from "./moveFlags.ts"
+import { neededReason, neededStream, restFlags, stream, told, toolOf, wordFlags } from "./moveFlags.ts"
 
 /** Says that a place is dead. */
 export const abandon = Command.make(
   "abandon",
   {
     ...wordFlags,
+    standInsEmpty: restFlags.standInsEmpty,
     stream,
     epoch: Flag.Int("epoch").pipe(
       Flag.optional,
@@ -27,7 +28,7 @@ export const abandon = Command.make(
     yield* Effect.scoped(openControl(flags))
     const transport = yield* openControlForWriting(flags)
     const tool = toolOf({ ...flags, reason })
-    yield* told(MoveTools.abandon(transport, { ...tool, stream: name, epoch }))
+    yield* told(MoveTools.abandon(transport, { ...tool, stream: name, epoch, standInsEmpty: flags.standInsEmpty }))
     if (flags.json) return yield* printJson({ topic, stream: name, epoch, ...(dryRun ? { dryRun } : {}) })
     yield* Console.log(
       printable(

@@ -7,8 +7,7 @@
 import { Cause, type Clock, Deferred, Effect, Exit, type Fiber, Option, Stream } from "effect"
 import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
-import { GapTeller } from "./GapTeller.ts"
-import { HaltTeller } from "./HaltTeller.ts"
+import { LaneTeller } from "./LaneTeller.ts"
 import { Handling } from "./Handling.ts"
 import { type ReadHalted, transportErrorOf } from "./Failure.ts"
 import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
@@ -90,8 +89,7 @@ export class LaneShell<T> {
   /** The backend has taken the lane away, or is about to. */
   #isTaken = false
   #defect: ReadHalted | undefined
-  readonly #teller: HaltTeller
-  readonly #gaps: GapTeller
+  readonly #teller: LaneTeller
   #isResumed = false
   /** Somebody waits until this position is settled. */
   #settleAt: Position | undefined
@@ -120,10 +118,9 @@ export class LaneShell<T> {
     this.#onChanged = ports.onChanged
     this.#signs = ports.signs
     this.#aside = ports.aside
-    const told = { group, stream, partition: lane.partition }
-    const warn = (text: string) => this.#fork(Telemetry.warn(text))
-    this.#teller = new HaltTeller(told, warn)
-    this.#gaps = new GapTeller(told, warn)
+    this.#teller = new LaneTeller({ group, stream, partition: lane.partition }, (text) => {
+      this.#fork(Telemetry.warn(text))
+    })
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
     const { start, abandoned } = lane
@@ -277,8 +274,7 @@ export class LaneShell<T> {
         handling.expire(nowMs)
         this.#startHandlers(handling, nowMs)
         for (const one of this.machine.takeAside()) this.#setAside(one)
-        this.#tellHalts()
-        this.#gaps.tell(machine.skipped, nowMs)
+        this.#tellHalts(nowMs)
         this.#roomAgain.signal()
         const interruptAtMs = this.#ending?.interruptAtMs ?? Number.POSITIVE_INFINITY
         const isOver = machine.running === 0 || this.#isLost || this.#isConsumerGone || nowMs >= interruptAtMs
@@ -298,10 +294,10 @@ export class LaneShell<T> {
     return true
   }
 
-  #tellHalts(): void {
+  #tellHalts(nowMs: number): void {
     const { halted, haltedKeys } = this.machine
     if (halted !== undefined || haltedKeys.length > 0) this.#onChanged()
-    this.#teller.tell(halted, haltedKeys)
+    this.#teller.tell(this.machine, nowMs)
   }
 
   #setAside(one: ToSetAside): void {

@@ -1,7 +1,12 @@
 /** A person's word about what is dead: the place of an epoch, a writer that was passed over, a group. */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Result } from "effect"
 import type { Control } from "../control/Control.ts"
 import { ControlError } from "../control/ControlError.ts"
+import type { Place } from "../control/ControlRecord.ts"
+import { pastDocuments } from "../control/fleet.ts"
+import type { SaidOfRest } from "../control/leftBehind.ts"
+import { type PlacesMeans, readRouteOf } from "../control/places.ts"
+import { standIns, type StandInName } from "../routes/standIns.ts"
 import { dutiesOf } from "../control/duties.ts"
 import { isHandedOver, isOver } from "../control/moves.ts"
 import { isSameTopic, type Placement } from "../control/Placement.ts"
@@ -23,14 +28,21 @@ import type { DutyCalled } from "./Task.ts"
  */
 export const abandon = (
   transport: Transport,
-  asked: MoveTool & { readonly stream: string; readonly epoch: number }
+  asked: MoveTool & Pick<SaidOfRest, "standInsEmpty"> & { readonly stream: string; readonly epoch: number }
 ): Effect.Effect<void, ControlError> =>
-  writing(transport, asked, { stream: asked?.stream }, ({ stream }) =>
+  writing(transport, asked, { stream: asked?.stream }, ({ stream, means }) =>
     Effect.gen(function* () {
       const { stream: name, epoch } = asked
       const placement = yield* placementOf(stream.control, name)
       const fault = abandonFault(placement, epoch)
       if (fault !== undefined) return yield* refused(`epoch ${String(epoch)} of stream ${name} ${fault}`)
+      const place = placement.epochs.find((one) => one.epoch === epoch)?.place
+      const left =
+        place === undefined || asked.standInsEmpty === true ? [] : standInsAt(stream.control, means, name, place)
+      if (place !== undefined && left.length > 0)
+        return yield* refused(
+          `epoch ${epoch} of stream ${name} lies in ${placeText(place)}, whose leg has a ${left.join(" and a ")}: what that holds is sent there when the place comes back, and is read by nobody then; see that it is empty, and say --stand-ins-empty (standInsEmpty)`
+        )
       const { counts } = yield* stream.write(
         { kind: "abandoned", stream: name, base: placement.step, epoch },
         asked.reason
@@ -38,6 +50,17 @@ export const abandon = (
       if (!counts) return yield* overtaken(name)
     })
   )
+
+/** What stands in for the leg of a place, by the newest document that has the stream there. */
+function standInsAt(control: Control, means: PlacesMeans, stream: string, place: Place): ReadonlyArray<StandInName> {
+  for (const { document } of pastDocuments(control).toReversed()) {
+    const routes = Result.getOrUndefined(means.compile(document))
+    const leg = routes && Result.getOrUndefined(readRouteOf(routes, stream))?.leg
+    if (leg !== undefined && isSameTopic(place, { ...leg, partitions: 0 }))
+      return standIns.filter((name) => leg[name] !== undefined)
+  }
+  return []
+}
 
 function abandonFault({ epochs }: Placement, epoch: number): string | undefined {
   const index = epochs.findIndex((one) => one.epoch === epoch)

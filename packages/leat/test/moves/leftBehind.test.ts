@@ -104,6 +104,22 @@ describe("what a move would leave behind", () => {
   })
 })
 
+describe("a place that is dead", () => {
+  it("is not abandoned while something stands in for its leg, until a person has seen that it is empty", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, asked } = yield* opened(fleet, { version: 1, at: "a/old", leg: standIns[0][1] })
+        yield* MoveTools.start(fleet.transport, { ...asked({ version: 2, at: "b/new" }), standInsEmpty: true })
+        const dead = { ...tool, stream, epoch: 1 }
+        expect(yield* refusal(MoveTools.abandon(fleet.transport, dead))).toBe(
+          `Refused: epoch 1 of stream ${stream} lies in a/old, whose leg has a fallback: what that holds is sent there when the place comes back, and is read by nobody then; see that it is empty, and say --stand-ins-empty (standInsEmpty)`
+        )
+        expect(yield* refusal(MoveTools.abandon(fleet.transport, { ...dead, standInsEmpty: true }))).toBe("done")
+      })
+    )
+  })
+})
+
 describe("a document that names one cluster twice", () => {
   it("does not move a stream from one name to the other", () => {
     story((fleet) =>

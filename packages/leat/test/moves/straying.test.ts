@@ -94,6 +94,26 @@ describe("a stream that was moved to a topic that is given more partitions", () 
   })
 })
 
+describe("a program that has a table of its own put in force", () => {
+  it("does not say where a stream lies that its fleet has placed, and says all else", () => {
+    story(
+      Effect.gen(function* () {
+        const fleet = yield* begun
+        const leat = yield* processOf(fleet)
+        yield* leat.stream(noteContract())
+        yield* place(fleet, stream, at("a", 2))
+        yield* Effect.sleep("10 seconds")
+        const swapped = yield* Effect.flip(leat.swapRoutes(documentAt(7, "b")))
+        expect(swapped.faults.map(({ message }) => message)).toEqual([
+          `stream ${stream} is open and would move: its read leg is local/${topicOf("a")}, and would be local/${topicOf("b")}; only other legs can be added or removed while it is open; in a fleet, npx leat move start moves it`
+        ])
+        yield* leat.swapRoutes(documentAt(8, "a", ", linger: 1 second"))
+        expect(leat.routes().version).toBe(8)
+      })
+    )
+  })
+})
+
 describe("a process that nobody has heard of while its stream moved", () => {
   it("sends on what it has stored where nobody reads, in front of what it publishes then, and goes where the stream is", () => {
     const lines = story(

@@ -291,6 +291,14 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
     test: "is told of once a minute"
   },
   {
+    name: "a lane tells of halts alone",
+    file: "consume/LaneTeller.ts",
+    find: `this.#gaps.tell(skipped, nowMs)`,
+    replace: `this.#gaps.tell({}, nowMs + Object.keys(skipped).length)`,
+    foundBy: "consume/gaps.test.ts",
+    test: "is told of once a minute"
+  },
+  {
     name: "each gap of a group that is behind is a line of its own",
     file: "consume/GapTeller.ts",
     find: `nowMs < this.#toldAtMs + againMs`,

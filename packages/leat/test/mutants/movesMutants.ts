@@ -14,6 +14,22 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a place is abandoned with what stands in for its leg",
+    file: "moves/dead.ts",
+    find: `if (place !== undefined && left.length > 0)`,
+    replace: `if (place === undefined && left.length > 0)`,
+    ...ofRest,
+    test: "is not abandoned while something stands in"
+  },
+  {
+    name: "a table of a program says where a placed stream lies",
+    file: "TableSwaps.ts",
+    find: `of === "fleet" && this`,
+    replace: `this`,
+    ...ofStraying,
+    test: "does not say where a stream lies that its fleet has placed"
+  },
+  {
     name: "a document that a process cannot follow is taken",
     file: "TableSwaps.ts",
     find: `if (asked) missing.push(...targets)`,

@@ -5,8 +5,8 @@ export const tableMutants: ReadonlyArray<Mutant> = [
   {
     name: "a document is read again while what it needs is opened",
     file: "TableSwaps.ts",
-    find: `this.#inTurn(own.success)`,
-    replace: `this.#inTurn(document)`,
+    find: `this.#inTurn(own.success, of)`,
+    replace: `this.#inTurn(document, of)`,
     foundBy: "promise/ownOptions.test.ts",
     test: "swapRoutes puts the document in force"
   },
