@@ -71,6 +71,19 @@ describe("leat routes shadow", () => {
     ])
   })
 
+  it("says that a leg stands that has nothing, or has had nothing for long, and ends with 4", async () => {
+    using project = new Project({ "routes.yaml": document() })
+    await fill(`${project.folder}/data`, [0, 1, 2, 3])
+    await fill(`${project.folder}/other`, [])
+    const empty = await project.leat(asked)
+    expect(empty.code).toBe(4)
+    expect(empty.stdout).toContain("nothing stands on both sides, so none of 4 events can be judged")
+    await fill(`${project.folder}/other`, [0, 1])
+    const late = await project.leat(asked)
+    expect(late.code).toBe(4)
+    expect(late.stdout).toContain("2 events have been on their way for more than 10 minutes")
+  })
+
   it("looks for the share of a canary alone", async () => {
     using project = new Project({ "routes.yaml": document(1, ", canary: { buckets: 0-49% }") })
     await fill(`${project.folder}/data`, [0, 1, 2])

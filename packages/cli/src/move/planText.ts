@@ -6,8 +6,9 @@ type Place = MoveTools.PlannedMove["from"]
 export const placeText = ({ cluster, topic, partitions }: Place): string =>
   `${cluster}/${topic} (${plural(partitions, "partition")})`
 
-export function moveText({ stream, from, to, isPlaced }: MoveTools.PlannedMove): string {
-  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${isPlaced ? "" : "; not placed yet"}`
+export function moveText({ stream, from, to, isPlaced, isPaused }: MoveTools.PlannedMove): string {
+  const paused = isPaused ? "; paused: it goes when leat move resume says so" : ""
+  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${isPlaced ? "" : "; not placed yet"}${paused}`
 }
 
 /** A move as `--json` has it. */

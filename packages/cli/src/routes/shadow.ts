@@ -1,4 +1,4 @@
-import { Console, Effect, Option } from "effect"
+import { Clock, Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Audit, formatEventId, type Leg, type Route } from "leat"
 import { directoryDefault, json } from "../flags.ts"
@@ -68,9 +68,11 @@ export const shadow = Command.make(
       ...(leg.canary === undefined ? {} : { canary: { ...leg.canary, buckets: flags.buckets } })
     }).pipe(Effect.catch(topicFailure(copy.transport, copy.topic)))
     const told = { primary: readLeg.sink, leg: leg.sink, ...report }
-    if (flags.json) yield* printJson(told)
+    const stands = standsStill(report, windowMs, yield* Clock.currentTimeMillis)
+    if (flags.json) yield* printJson({ ...told, ...(stands === undefined ? {} : { stands }) })
     else yield* Console.log(printable(textOf(told)))
-    if (report.missing + report.extra + report.different > 0)
+    if (!flags.json && stands !== undefined) yield* Console.log(`\nnote: ${stands}`)
+    if (stands !== undefined || report.missing + report.extra + report.different > 0)
       return yield* new CommandVerdict({ code: exitCode.changes })
   }, Effect.scoped)
 ).pipe(
@@ -78,6 +80,19 @@ export const shadow = Command.make(
     "Compare a leg of a stream with the leg that is read: which events are missing there, which are extra, and which have other bytes"
   )
 )
+
+/** What was offered so long ago is on its way no more, in milliseconds. */
+const onItsWayMsMax = 10 * 60_000
+
+/** Why a leg that lacks nothing that can be told may still be dead; undefined: it is not. */
+function standsStill({ windows, ...all }: Audit.ShadowReport, windowMs: number, nowMs: number): string | undefined {
+  const lateMs = nowMs - onItsWayMsMax - windowMs
+  const late = windows.reduce((sum, { fromMs, onItsWay }) => (fromMs < lateMs ? sum + onItsWay : sum), 0)
+  if (late > 0)
+    return `${late} events have been on their way for more than 10 minutes: look whether the leg still stores anything`
+  if (all.equal + all.different > 0 || all.unauditable === 0) return undefined
+  return `nothing stands on both sides, so none of ${all.unauditable} events can be judged: look whether the leg has ever stored anything`
+}
 
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

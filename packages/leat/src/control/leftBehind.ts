@@ -22,7 +22,7 @@ export const leftBehind = (
   stream: string,
   was: Leg,
   place: Place,
-  transport: Pick<Transport, "ensure">,
+  transport: Pick<Transport, "bounds" | "ensure">,
   {
     standInsEmpty = false,
     withoutState = false,
@@ -43,15 +43,34 @@ export const leftBehind = (
     return faults
   })
 
-/** It is asked for what it has otherwise, which changes nothing of a topic that is there. */
+/** Why a stream may not begin an epoch of this number in a topic; undefined: it may. `legs`: those that it has, by the document in force. */
+export function mirrorFault(
+  stream: string,
+  legs: ReadonlyArray<Pick<Leg, "sink" | "epoch">>,
+  sink: string,
+  epoch: number
+): string | undefined {
+  const mirror = legs.find((leg) => leg.sink === sink && leg.epoch >= epoch)
+  return (
+    mirror &&
+    `stream ${stream} has a mirror at ${sink} that writes epoch ${mirror.epoch}, and would begin there with epoch ${epoch}: who reads there could not tell them apart; take that leg out first, and move the stream when it is empty`
+  )
+}
+
+/** A topic that is not there is not made. One that is there is asked for what it has otherwise, which changes nothing of it. */
 function isCompacted(
   { topic, partitions }: Place,
-  transport: Pick<Transport, "ensure">
+  transport: Pick<Transport, "bounds" | "ensure">
 ): Effect.Effect<boolean, TransportError> {
-  return Effect.map(
-    transport.ensure({ topic, partitions, compacted: false }),
+  const asked = Effect.map(
+    Effect.andThen(transport.bounds(topic), transport.ensure({ topic, partitions, compacted: false })),
     (found) =>
       found.status === "differs" &&
       found.differences.some(({ property, found: has }) => property === "compacted" && has === "true")
+  )
+  return Effect.catchIf(
+    asked,
+    ({ reason }) => reason === "UnknownTopic",
+    () => Effect.succeed(false)
   )
 }

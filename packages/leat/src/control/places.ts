@@ -13,8 +13,8 @@ import { type Driver, type Transport, TransportError } from "../transport/index.
 import { type Control, apply } from "./Control.ts"
 import { ControlError } from "./ControlError.ts"
 import type { Place } from "./ControlRecord.ts"
-import { leftBehind, type SaidOfRest } from "./leftBehind.ts"
-import { isSameTopic, type Placement } from "./Placement.ts"
+import { leftBehind, mirrorFault, type SaidOfRest } from "./leftBehind.ts"
+import { endsOf, isSameTopic, type Placement } from "./Placement.ts"
 
 /** The places of a document on top of a state of the control stream. */
 export type PlacesOf = (control: Control, document: string) => Effect.Effect<ReadonlyMap<string, Place>, ControlError>
@@ -42,9 +42,14 @@ export const placesWith =
   (control, document) =>
     Effect.gen(function* () {
       const places = new Map<string, Place>()
-      const restFaults = (stream: string, { epochs }: Placement, before: Routes) => {
-        const newest = epochs.at(-1)?.place
-        const was = Result.getOrUndefined(readRouteOf(before, stream))?.leg
+      const restFaults = (stream: string, placement: Placement, before: Routes, { sink }: Leg) => {
+        const { lastEpoch } = placement
+        // What is planned has nothing yet: it is left without a look.
+        const { source, newest: last } = endsOf(placement)
+        const newest = (source ?? last)?.place
+        const { leg: was, route } = Result.getOrUndefined(readRouteOf(before, stream)) ?? {}
+        const mirror = mirrorFault(stream, route?.legs ?? [], sink, lastEpoch + 1)
+        if (mirror !== undefined) return Effect.succeed([mirror])
         if (was === undefined || newest === undefined || !isSameTopic(newest, { ...was, partitions: 0 }))
           return Effect.succeed([])
         return leftBehindIn(means, before, { stream, was, place: newest, said })
@@ -57,7 +62,8 @@ export const placesWith =
         const fault = leftFault(routes, stream, placement)
         if (fault !== undefined) return yield* refused(fault)
         const known = knownPlace(placement, leg)
-        const left = known === undefined && before !== undefined ? yield* restFaults(stream, placement, before) : []
+        const left =
+          known === undefined && before !== undefined ? yield* restFaults(stream, placement, before, leg) : []
         if (left.length > 0) return yield* refused(left.join("; "))
         places.set(stream, known ?? (yield* placeOf(means, routes, leg)))
       }

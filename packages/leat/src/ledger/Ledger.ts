@@ -67,10 +67,16 @@ export interface StreamAccount {
   waiting: number
   /** How many really stand in line, counted afresh when somebody looks. */
   inLine: () => number
-  /** Events of some buckets that were admitted, by their sequences. */
-  admittedIn: (buckets: BucketRange) => number
+  /** Counts the events of some buckets that were admitted, by their sequences. */
+  sequences: TakenSequences
   /** What must have admitted the same events. */
   required: ReadonlyArray<RequiredLeg>
+}
+
+/** The sequences of a stream. */
+export interface TakenSequences {
+  /** How many of some buckets were taken. */
+  readonly takenIn: (buckets: BucketRange) => number
 }
 
 /** A leg that takes every event of its stream, or of some of its buckets. */
@@ -83,15 +89,10 @@ interface RequiredLeg {
 }
 
 /**
- * From now on every event of the stream is admitted on these legs, or every event of the `buckets` of their accounts; `admittedIn` counts the events
- * of some buckets.
+ * From now on every event of the stream is admitted on these legs, or every event of the `buckets` of their accounts; `sequences` counts those.
  */
-export function requireLegs(
-  stream: StreamAccount,
-  legs: ReadonlyArray<WriteAccount>,
-  admittedIn: StreamAccount["admittedIn"]
-): void {
-  stream.admittedIn = admittedIn
+export function requireLegs(stream: StreamAccount, legs: ReadonlyArray<WriteAccount>, sequences: TakenSequences): void {
+  stream.sequences = sequences
   stream.required = legs.map((account) => {
     const { buckets } = account
     const before = stream.required.find((leg) => leg.account === account && isSameRange(leg.buckets, buckets))
@@ -103,8 +104,8 @@ function isSameRange(one: BucketRange | undefined, other: BucketRange | undefine
   return one?.from === other?.from && one?.to === other?.to
 }
 
-function admittedTo({ admitted, admittedIn }: StreamAccount, buckets: BucketRange | undefined): number {
-  return buckets === undefined ? admitted : admittedIn(buckets)
+function admittedTo({ admitted, sequences }: StreamAccount, buckets: BucketRange | undefined): number {
+  return buckets === undefined ? admitted : sequences.takenIn(buckets)
 }
 
 /** The legs of one stream in one sink and epoch. Terminal counters only grow. */
@@ -258,9 +259,9 @@ export interface LedgerSnapshot {
   readonly balanced: boolean
 }
 
-const noPublisher: Pick<StreamAccount, "inLine" | "admittedIn" | "required"> = {
+const noPublisher: Pick<StreamAccount, "inLine" | "sequences" | "required"> = {
   inLine: () => 0,
-  admittedIn: () => 0,
+  sequences: { takenIn: () => 0 },
   required: []
 }
 

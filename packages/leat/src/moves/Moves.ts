@@ -14,7 +14,7 @@ import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
 import { coordinate } from "./Coordinator.ts"
-import { epochAt } from "./PlacedRoute.ts"
+import { epochWritten } from "./PlacedRoute.ts"
 import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
 
 /** From one look whether the control stream is open to the next, in milliseconds. */
@@ -225,7 +225,7 @@ export class Moves {
     const placement = this.placement(stream)
     const leg = this.#open.get(stream)?.()
     if (placement === undefined || leg === undefined || this.#moving.has(stream)) return
-    const moving = this.#begin(stream, (home) => new PlacedWriter(home, epochAt(placement, leg), leg))
+    const moving = this.#begin(stream, (home) => new PlacedWriter(home, epochWritten(placement, leg), leg))
     this.#run(moving)
   }
 

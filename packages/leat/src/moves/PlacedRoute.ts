@@ -48,13 +48,21 @@ export function routeAt(route: Route, leg: Leg, placement: Placement): Route {
     const was = placement.epochs.findLast(({ place }) => placeKey(place) === one.sink)
     return was === undefined ? [one] : [{ ...one, epoch: was.epoch + 1 }]
   })
-  const legs = [leg, ...others]
+  // What was required may be left out for its place: an event has to arrive somewhere all the while.
+  const isAlone = !others.some(({ required }) => required)
+  const placed = leg.required || !isAlone ? leg : { ...leg, required: true }
+  const legs = [placed, ...others]
   const required = legs.filter((one) => one.required)
   const rest = legs.filter((one) => !one.required)
-  return { ...route, legs: [...required, ...rest], readLeg: leg }
+  return { ...route, legs: [...required, ...rest], readLeg: placed }
 }
 
-/** The epoch that a process writes which has the leg open that is read: undefined: none of them lies there. */
-export function epochAt({ epochs }: Placement, leg: Pick<Leg, "cluster" | "topic">): Epoch | undefined {
-  return epochs.findLast(({ place, phase }) => phase !== "retired" && placeKey(place) === placeKey(leg))
+/**
+ * The epoch that a process writes which has had the leg open since before it heard that the stream is placed. Undefined: none. What it has sent since an
+ * epoch of that place has ended is read by nobody, also where the stream has come back there meanwhile: it says the epoch that the leg had.
+ */
+export function epochWritten({ epochs }: Placement, leg: Pick<Leg, "cluster" | "topic" | "epoch">): Epoch | undefined {
+  const found = epochs.findLast(({ place, phase }) => phase !== "retired" && placeKey(place) === placeKey(leg))
+  if (found === undefined || found.phase === "abandoned") return found
+  return found.epoch === leg.epoch && found.end === undefined ? found : undefined
 }

@@ -26,21 +26,22 @@ export class Straggler {
     this.epoch = plannedEpoch(-1, { cluster, topic, partitions: Number.MAX_SAFE_INTEGER })
   }
 
-  /** Where the stream was here for the last time, as the fleet knows it. */
-  #was({ epochs }: Placement): Epoch | undefined {
+  /** From where nobody reads what it has sent there: behind the end of the epoch that it wrote, or of one that has begun there since. */
+  #unread({ epochs }: Placement): Pick<Epoch, "place" | "begin"> | undefined {
     const here = { ...this.leg, partitions: 0 }
-    return epochs.findLast(
-      ({ place, end, epoch }) => end !== undefined && epoch <= this.leg.epoch && isSameTopic(place, here)
-    )
+    const all = epochs.filter(({ place }) => isSameTopic(place, here))
+    const ended = all.findLast(({ end, epoch }) => end !== undefined && epoch <= this.leg.epoch)
+    if (ended !== undefined) return { place: ended.place, begin: ended.end }
+    return all.find(({ begin, epoch }) => begin !== undefined && epoch > this.leg.epoch)
   }
 
-  /** Sends on what stands there behind the end of its epoch and is of this process: in order, each until it is stored. Gives how many there were. */
+  /** Sends on what nobody reads of what this process has stored there: in order, each until it is stored. Gives how many there were. */
   carry(placement: Placement, to: Epoch): Effect.Effect<number, Trouble> {
     const { stream, member, transportOf } = this.#home
-    const was = this.#was(placement)
-    if (was?.end === undefined) return Effect.succeed(0)
-    const { epoch, place, end } = was
-    const duty = { does: "sweep", epoch, place, from: end, members: [member], owing: [], to } as const
+    const unread = this.#unread(placement)
+    if (unread?.begin === undefined) return Effect.succeed(0)
+    const { place, begin: from } = unread
+    const duty = { does: "sweep", epoch: this.leg.epoch, place, from, members: [member], owing: [], to } as const
     return carry(
       { stream, placement, duty },
       { places: new Places(transportOf), onWaiting: () => undefined },
@@ -50,10 +51,10 @@ export class Straggler {
 
   sentence(placement: Placement, { place }: Epoch, carried: number): string {
     const [here, there] = [textOf(this.leg), textOf(place)]
-    const known = this.#was(placement) !== undefined
-    const rest = known
-      ? `${carried} records that it had stored there since the stream moved were sent on`
-      : "what it has stored there stays there, and is read by nobody of the fleet"
+    const rest =
+      this.#unread(placement) === undefined
+        ? "what it has stored there stays there, and is read by nobody of the fleet"
+        : `${carried} records that it had stored there since the stream moved were sent on`
     return `was not heard of here: this process had the stream open at ${here}, and goes to ${there} now; ${rest}`
   }
 }

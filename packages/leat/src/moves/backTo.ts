@@ -8,6 +8,8 @@ import { backReason, pastDocuments } from "../control/fleet.ts"
 import type { SaidOfRest } from "../control/leftBehind.ts"
 import { placesWith, readRouteOf } from "../control/places.ts"
 import { endsOf, isSameTopic, type Placement } from "../control/Placement.ts"
+import { isObject } from "../given/takes.ts"
+import { parseRouteText } from "../routes/RouteDocument.ts"
 import { type OpenFleet, refused, routesOf, type ToolStream } from "./openFleet.ts"
 
 /**
@@ -44,7 +46,10 @@ export const backTo = Effect.fnUntraced(function* (
 
 /** The text with the sections of another one for the clusters that somebody still has to read. */
 function withClusters(text: string, other: string, placements: Iterable<Placement>): string {
-  const [document, sections] = [parseDocument(text), parseDocument(other)]
+  const document = parseDocument(text)
+  // As plain values: a node may point to one that stands elsewhere in its document.
+  const value = Result.getOrUndefined(parseRouteText(other))
+  const sections = isObject(value) && isObject(value["clusters"]) ? value["clusters"] : {}
   const names = new Set(
     Array.from(placements).flatMap(({ epochs }) =>
       epochs.flatMap(({ phase, place }) => (phase === "retired" ? [] : [place.cluster]))
@@ -52,6 +57,6 @@ function withClusters(text: string, other: string, placements: Iterable<Placemen
   )
   const missing = Array.from(names).filter((name) => !document.hasIn(["clusters", name]))
   if (missing.length === 0) return text
-  for (const name of missing) document.setIn(["clusters", name], sections.getIn(["clusters", name]))
+  for (const name of missing) document.setIn(["clusters", name], document.createNode(sections[name]))
   return document.toString()
 }

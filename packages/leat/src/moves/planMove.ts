@@ -5,7 +5,7 @@ import { ControlError } from "../control/ControlError.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import { applyFault, type FleetProcess, processesOf, versionAt } from "../control/fleet.ts"
 import { compiled, leftBehindIn, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
-import type { SaidOfRest } from "../control/leftBehind.ts"
+import { mirrorFault, type SaidOfRest } from "../control/leftBehind.ts"
 import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { versionIn } from "../routes/documentVersion.ts"
@@ -27,6 +27,8 @@ export interface PlannedMove {
   readonly epoch: number
   /** Whether the control stream knows already where it lies. */
   readonly isPlaced: boolean
+  /** Whether a person holds it: it goes when it is resumed. */
+  readonly isPaused: boolean
   readonly foreignWriters: ReadonlyArray<ForeignWriter>
 }
 
@@ -163,6 +165,8 @@ function candidate(control: Control, before: Routes, after: Routes, stream: stri
     return `stream ${stream} would move from ${was.sink} to ${leg.sink}, which is the same topic under another name of its cluster; a stream has to move to another topic, and a cluster keeps its name while streams lie there`
   if (!after.clusters.has(was.cluster))
     return `cluster ${was.cluster} is not in the document, and what lies in ${was.sink} has to be read there; leave it in until the move is over`
+  const mirror = mirrorFault(stream, old.success.route.legs, leg.sink, (placement?.lastEpoch ?? was.epoch) + 1)
+  if (mirror !== undefined) return mirror
   return { stream, route: now.success.route, leg, was, isPlaced: placement !== undefined }
 }
 
@@ -217,7 +221,10 @@ const looked = (
       faults.push(`${was.sink} does not tell what groups have settled, so nobody knows when it has been read`)
     if (!asked.foreignWritersStopped) faults.push(...writers.map((one) => foreignText(one, from, nowMs)))
     const epoch = newest?.epoch ?? was.epoch
-    return { move: { stream, from, to, epoch, isPlaced, foreignWriters: writers }, faults }
+    return {
+      move: { stream, from, to, epoch, isPlaced, isPaused: placement?.isPaused === true, foreignWriters: writers },
+      faults
+    }
   }).pipe(
     Effect.mapError((error) => (error instanceof ControlError ? new Trouble({ why: error.detail }) : error)),
     (looking) => answered(looking, `stream ${stream}`, lookMsMax),

@@ -30,7 +30,9 @@ export interface Outlet {
 /** What legs ask of sinks. */
 type SinksOfLegs = Pick<Sinks, "configure" | "find" | "reason" | "declared">
 
-const allPercent = { from: 0, to: 99 }
+/** Beyond those of any contract. One for all streams. */
+const allBuckets: BucketRange = { from: 0, to: 2 ** 30 }
+
 const allKeys: Pick<Leg, "canary"> = { canary: undefined }
 
 /** Where a stream goes, and at what a publish completes when it does not say so itself. */
@@ -74,7 +76,7 @@ export class Legs {
       const isFit = sink !== undefined && partitionFault(contract, route, leg, writtenOf(leg, sink)) === undefined
       // A leg that is read has all, also one that was a canary where its stream has moved to.
       const { canary } = leg === route.readLeg ? allKeys : leg
-      const buckets = bucketsOf(canary ?? allPercent, contract.buckets)
+      const buckets = canary === undefined ? allBuckets : bucketsOf(canary, contract.buckets)
       account.buckets = canary === undefined ? undefined : buckets
       if (!isFit) {
         closed.push(this.#missing(leg, account, buckets))
@@ -91,8 +93,7 @@ export class Legs {
   /** Where the events of a leg that is read go; undefined: its sink is not open. */
   outletOf(contract: ContractInfo, leg: Leg): Outlet | undefined {
     const sink = this.#sinks.find(leg)
-    const buckets = bucketsOf(allPercent, contract.buckets)
-    return sink && this.#outlet(contract, leg, sink, this.#accountOf(contract.stream, leg), buckets)
+    return sink && this.#outlet(contract, leg, sink, this.#accountOf(contract.stream, leg), allBuckets)
   }
 
   #accountOf(stream: string, { sink, epoch, spill, fallback }: Leg): WriteAccount {

@@ -86,7 +86,7 @@ export class Publisher<T> implements Placing {
     requireLegs(
       this.#account,
       required.map(({ account }) => account),
-      (buckets) => this.#sequences.takenIn(buckets)
+      this.#sequences
     )
     // With another share the event may not be a canary's any more: it looks again.
     const same = required.filter((outlet) => hasSameBuckets(outlet, before))

@@ -47,6 +47,8 @@ export class Meetings {
   readonly #streams = new Map<string, ReadonlyArray<Visit>>()
   /** By destination. */
   #places = new Map<string, Place>()
+  /** Each text of settings once: most legs have the same, and there may be thousands of streams. */
+  readonly #texts = new Map<string, string>()
 
   constructor(routesOf: (stream: string) => ReadonlyArray<Route>) {
     this.#routesOf = routesOf
@@ -58,7 +60,7 @@ export class Meetings {
    */
   add({ stream, compacted }: MeetingStream, routes = this.#routesOf(stream)): ReadonlyArray<RouteFault> {
     const visits = routes.flatMap((route) =>
-      route.legs.map((leg): Visit => ({ stream, isCompacted: compacted, route, leg, settings: textOf(leg) }))
+      route.legs.map((leg): Visit => ({ stream, isCompacted: compacted, route, leg, settings: this.#textOf(leg) }))
     )
     const faults = visits.flatMap((visit, index) => {
       const own = visits.slice(0, index).filter(({ leg }) => leg.destination === visit.leg.destination)
@@ -74,6 +76,13 @@ export class Meetings {
     this.#streams.set(stream, visits)
     for (const visit of visits) this.#visit(visit)
     return []
+  }
+
+  #textOf(leg: Leg): string {
+    const text = textOf(leg)
+    const known = this.#texts.get(text)
+    if (known === undefined) this.#texts.set(text, text)
+    return known ?? text
   }
 
   /** Forgets a stream that could not be opened. */

@@ -45,7 +45,7 @@ const opened = (fleet: Fleet, first: Said) =>
     for (const topic of ["old", "others"]) yield* near.ensure({ topic, partitions: 2 })
     yield* Effect.sleep("6 seconds")
     const asked = (said: Said) => ({ ...tool, document: documentOf(said), streams: [stream] })
-    return { tool, one, near, asked }
+    return { tool, one, near, asked, brokers }
   })
 
 const refusal = (effect: Effect.Effect<unknown, ControlError>): Effect.Effect<string> =>
@@ -104,6 +104,49 @@ describe("what a move would leave behind", () => {
   })
 })
 
+describe("a mirror in the new place", () => {
+  it("keeps a stream where it is while its records could not be told from those of the stream", () => {
+    const mirror = (epoch: number) => ` }, { cluster: b, topic: new, required: false, epoch: ${epoch}`
+    const fault = (epoch: number) =>
+      `stream ${stream} has a mirror at b/new that writes epoch ${epoch}, and would begin there with epoch 2: who reads there could not tell them apart; take that leg out first, and move the stream when it is empty`
+    for (const epoch of [2, 3])
+      story((fleet) =>
+        Effect.gen(function* () {
+          const { tool, asked } = yield* opened(fleet, { version: 1, at: "a/old", leg: mirror(epoch) })
+          const to: Said = { version: 2, at: "b/new" }
+          expect((yield* MoveTools.plan(fleet.transport, asked(to))).refused).toEqual([fault(epoch)])
+          yield* MoveTools.place(fleet.transport, { ...tool, streams: [stream] })
+          expect(yield* refusal(ControlTools.apply(fleet.transport, { ...tool, document: documentOf(to) }))).toBe(
+            `Refused: ${fault(epoch)}`
+          )
+        })
+      )
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { asked } = yield* opened(fleet, { version: 1, at: "a/old", leg: mirror(1) })
+        expect((yield* MoveTools.plan(fleet.transport, asked({ version: 2, at: "b/new" }))).refused).toEqual([])
+      })
+    )
+  })
+})
+
+describe("a plan", () => {
+  it("makes no topic: neither where the stream is to go nor where it lies", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { asked, brokers } = yield* opened(fleet, { version: 1, at: "a/unpublished" })
+        const { refused } = yield* MoveTools.plan(fleet.transport, asked({ version: 2, at: "b/new" }))
+        // Nobody can move what nobody has published.
+        expect(refused).toHaveLength(1)
+        expect(brokers.map((broker) => [broker.find("unpublished"), broker.find("new")])).toEqual([
+          [undefined, undefined],
+          [undefined, undefined]
+        ])
+      })
+    )
+  })
+})
+
 describe("a place that is dead", () => {
   it("is not abandoned while something stands in for its leg, until a person has seen that it is empty", () => {
     story((fleet) =>
@@ -139,24 +182,27 @@ describe("a document that names one cluster twice", () => {
 })
 
 describe("the way back", () => {
-  it("keeps the clusters that the older document did not know", () => {
-    story((fleet) =>
-      Effect.gen(function* () {
-        const { tool, one, asked } = yield* opened(fleet, {
-          version: 1,
-          at: "a/old",
-          clusters: "{ a: { transport: one } }"
+  it.each([clusters, "{ spare: &two { transport: two }, a: { transport: one }, b: *two }"])(
+    "keeps the clusters that the older document did not know: %s",
+    (known) => {
+      story((fleet) =>
+        Effect.gen(function* () {
+          const { tool, one, asked } = yield* opened(fleet, {
+            version: 1,
+            at: "a/old",
+            clusters: "{ a: { transport: one } }"
+          })
+          yield* MoveTools.start(fleet.transport, asked({ version: 2, at: "b/new", clusters: known }))
+          yield* one.look
+          expect(placementIn(one).epochs.at(-1)?.place.cluster).toBe("b")
+          yield* MoveTools.abort(fleet.transport, tool)
+          yield* one.look
+          expect(placementIn(one).epochs).toMatchObject([{ epoch: 1, phase: "open" }])
+          expect(one.control.document).toContain("cluster: a, topic: old")
         })
-        yield* MoveTools.start(fleet.transport, asked({ version: 2, at: "b/new" }))
-        yield* one.look
-        expect(placementIn(one).epochs.at(-1)?.place.cluster).toBe("b")
-        yield* MoveTools.abort(fleet.transport, tool)
-        yield* one.look
-        expect(placementIn(one).epochs).toMatchObject([{ epoch: 1, phase: "open" }])
-        expect(one.control.document).toContain("cluster: a, topic: old")
-      })
-    )
-  })
+      )
+    }
+  )
 
   it("moves no stream that was not asked for", () => {
     story((fleet) =>

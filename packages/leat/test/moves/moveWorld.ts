@@ -62,7 +62,7 @@ export function moveWorld(seed: number): MoveWorld {
   const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
 
   const brokers = { near: new MemoryBroker(), far: new MemoryBroker() } as const
-  const places: Array<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
+  const places: ReadonlyArray<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
     cluster: index % 2 === 0 ? "near" : "far",
     topic,
     partitions: pick([1, 2, 4, 8])
@@ -322,16 +322,17 @@ export function moveWorld(seed: number): MoveWorld {
       () => Effect.suspend(() => apply(pick(places.filter((one) => one !== here)))),
       () => Effect.sync(() => grow(pick(places)))
     ]
-    /** A topic is given twice as many partitions: the place in it stays as it is, and one that is planned there later has all of them. */
-    const grow = (place: Place) => {
-      const found = brokers[place.cluster as "near" | "far"].find(place.topic)
+    /**
+     * A topic is given twice as many partitions, and the place in it stays as it is, also for later documents: groups of the memory broker have the
+     * partitions that there were when they came.
+     */
+    const grow = ({ cluster, topic }: Place) => {
+      const found = brokers[cluster as "near" | "far"].find(topic)
       const partitions = (found?.partitions ?? []) as Array<MemoryPartition>
-      const grown = { ...place, partitions: partitions.length * 2 }
       // Partitions that do not divide the buckets are refused.
-      if (grown.partitions > contract.buckets) return
-      while (partitions.length < grown.partitions) partitions.push(new MemoryPartition())
-      places[places.indexOf(place)] = grown
-      if (here === place) here = grown
+      const after = partitions.length * 2
+      if (after > contract.buckets) return
+      while (partitions.length < after) partitions.push(new MemoryPartition())
       grows++
     }
     const stalled = (what: "control" | "data") =>

@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit, Logger, type Scope } from "effect"
 import { simulate } from "leat/testing"
+import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
@@ -114,50 +115,107 @@ describe("a program that has a table of its own put in force", () => {
   })
 })
 
+/** What happens meanwhile, where the process goes then, and from where it carries what it has stored. */
+const meanwhile = [
+  ["is read to its end", "b"],
+  ["is read on by a group that is behind", "b"],
+  ["has the stream again", "a"]
+] as const
+
 describe("a process that nobody has heard of while its stream moved", () => {
-  it("sends on what it has stored where nobody reads, in front of what it publishes then, and goes where the stream is", () => {
+  it.each(meanwhile)(
+    "sends on what it has stored where nobody reads, in front of what it publishes then, and goes where the stream is: its old place %s",
+    (what, where) => {
+      const lines = story(
+        Effect.gen(function* () {
+          const fleet = yield* begun
+          const stall = new Stall()
+          const reader = yield* processOf(fleet)
+          const handled = yield* handledBy(reader, "one")
+          if (what === "is read on by a group that is behind")
+            yield* (yield* reader.stream(noteContract())).handle("slow", () => Effect.sleep("1 hour"))
+          // Its control stream is cut off, and its data is not.
+          const ofControl = { ...stall.driver(fleet.driver), name: "control" }
+          const stray = yield* processOf(fleet, {
+            drivers: [fleet.driver, ofControl],
+            control: { cluster: { transport: "control" } }
+          })
+          yield* published(stray, "before ", 5)
+          yield* Effect.sleep("5 seconds")
+          stall.begin()
+          yield* Effect.sleep("11 minutes")
+          yield* fleet.tool.look
+          expect(fleet.tool.control.members.has(stray.incarnation)).toBe(false)
+          yield* place(fleet, stream, at("a", 2))
+          yield* Effect.sleep("10 seconds")
+          yield* moved(fleet, 2, at("b", 4), "b")
+          yield* published(stray, "stray ", 20)
+          yield* Effect.sleep("5 seconds")
+          if (where === "a") yield* moved(fleet, 3, at("a", 2), "a")
+          expect(handled.toSorted()).toEqual(named("before ", 5).toSorted())
+          stall.end()
+          yield* Effect.sleep("30 seconds")
+          yield* published(stray, "after ", 10)
+          yield* Effect.sleep("10 seconds")
+          expect(handled.toSorted()).toEqual(
+            [...named("before ", 5), ...named("stray ", 20), ...named("after ", 10)].toSorted()
+          )
+          // By key, as they were published.
+          const order = [...named("stray ", 20), ...named("after ", 10)]
+          const keyOf = (text: string) => Number(text.split(" ")[1]) % 7
+          for (let key = 0; key < 7; key++)
+            expect(handled.filter((text) => !text.startsWith("before") && keyOf(text) === key)).toEqual(
+              order.filter((text) => keyOf(text) === key)
+            )
+          expect(stray.ledger.snapshot().balanced).toBe(true)
+        })
+      )
+      expect(lines).toContain(
+        `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf("a")}, and goes to local/${topicOf(where)} now; 20 records that it had stored there since the stream moved were sent on`
+      )
+    }
+  )
+})
+
+describe("a process that began with routes of its own, while its control stream was away", () => {
+  it("sends on what it has stored in the place of the stream under an older epoch, which nobody reads", () => {
     const lines = story(
       Effect.gen(function* () {
         const fleet = yield* begun
-        const stall = new Stall()
         const handled = yield* handledBy(yield* processOf(fleet), "one")
-        // Its control stream is cut off, and its data is not.
-        const ofControl = { ...stall.driver(fleet.driver), name: "control" }
-        const stray = yield* processOf(fleet, {
-          drivers: [fleet.driver, ofControl],
-          control: { cluster: { transport: "control" } }
-        })
-        yield* published(stray, "before ", 5)
-        yield* Effect.sleep("5 seconds")
-        stall.begin()
-        yield* Effect.sleep("11 minutes")
-        yield* fleet.tool.look
-        expect(fleet.tool.control.members.has(stray.incarnation)).toBe(false)
         yield* place(fleet, stream, at("a", 2))
         yield* Effect.sleep("10 seconds")
         yield* moved(fleet, 2, at("b", 4), "b")
+        let isAway = true
+        const away = new TransportError({
+          reason: "Unavailable",
+          transport: "control",
+          operation: "open",
+          detail: "away"
+        })
+        const ofControl = {
+          ...fleet.driver,
+          name: "control",
+          open: (...given: Parameters<typeof fleet.driver.open>) =>
+            Effect.suspend(() => (isAway ? Effect.fail(away) : fleet.driver.open(...given)))
+        }
+        const stray = yield* processOf(fleet, {
+          drivers: [fleet.driver, ofControl],
+          control: { cluster: { transport: "control" } },
+          routes: documentAt(2, "b")
+        })
         yield* published(stray, "stray ", 20)
-        yield* Effect.sleep("5 seconds")
-        expect(handled.toSorted()).toEqual(named("before ", 5).toSorted())
-        stall.end()
-        yield* Effect.sleep("30 seconds")
+        yield* Effect.sleep("10 seconds")
+        expect(handled).toEqual([])
+        isAway = false
+        yield* Effect.sleep("1 minute")
         yield* published(stray, "after ", 10)
         yield* Effect.sleep("10 seconds")
-        expect(handled.toSorted()).toEqual(
-          [...named("before ", 5), ...named("stray ", 20), ...named("after ", 10)].toSorted()
-        )
-        // By key, as they were published.
-        const order = [...named("stray ", 20), ...named("after ", 10)]
-        const keyOf = (text: string) => Number(text.split(" ")[1]) % 7
-        for (let key = 0; key < 7; key++)
-          expect(handled.filter((text) => !text.startsWith("before") && keyOf(text) === key)).toEqual(
-            order.filter((text) => keyOf(text) === key)
-          )
-        expect(stray.ledger.snapshot().balanced).toBe(true)
+        expect(handled.toSorted()).toEqual([...named("stray ", 20), ...named("after ", 10)].toSorted())
       })
     )
     expect(lines).toContain(
-      `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf("a")}, and goes to local/${topicOf("b")} now; 20 records that it had stored there since the stream moved were sent on`
+      `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf("b")}, and goes to local/${topicOf("b")} now; 20 records that it had stored there since the stream moved were sent on`
     )
   })
 })

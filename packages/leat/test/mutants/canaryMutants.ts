@@ -64,7 +64,7 @@ export const canaryMutants: ReadonlyArray<Mutant> = [
   {
     name: "a canary is compared with all events of its stream",
     file: "ledger/Ledger.ts",
-    find: `buckets === undefined ? admitted : admittedIn(buckets)`,
+    find: `buckets === undefined ? admitted : sequences.takenIn(buckets)`,
     replace: `admitted`,
     foundBy: published,
     test: "does not balance where"

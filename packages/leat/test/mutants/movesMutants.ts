@@ -14,6 +14,70 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a mirror may write the epoch that is to begin where it is",
+    file: "control/leftBehind.ts",
+    find: `leg.epoch >= epoch)`,
+    replace: `leg.epoch > epoch)`,
+    ...ofRest,
+    test: "keeps a stream where it is while its records"
+  },
+  {
+    name: "a document does not ask for mirrors where it sends a stream",
+    file: "control/places.ts",
+    find: `if (mirror !== undefined) return`,
+    replace: `if (mirror === "") return`,
+    ...ofRest,
+    test: "keeps a stream where it is while its records"
+  },
+  {
+    name: "who began with routes of its own has written what is read",
+    file: "moves/Straggler.ts",
+    find: `epoch > this.leg.epoch)`,
+    replace: `epoch < this.leg.epoch)`,
+    ...ofStraying,
+    test: "began with routes of its own"
+  },
+  {
+    name: "who strayed writes an epoch that has ended",
+    file: "moves/PlacedRoute.ts",
+    find: `found.epoch === leg.epoch && found.end === undefined`,
+    replace: `found.epoch === leg.epoch`,
+    ...ofStraying,
+    test: "its old place is read on by a group"
+  },
+  {
+    name: "who strayed is where the stream has come back to",
+    file: "moves/PlacedRoute.ts",
+    find: `found.epoch === leg.epoch && found.end === undefined`,
+    replace: `found.end === undefined`,
+    ...ofStraying,
+    test: "its old place has the stream again"
+  },
+  {
+    name: "a way back takes a node of another document",
+    file: "moves/backTo.ts",
+    find: `document.createNode(sections[name])`,
+    replace: `parseDocument(other).getIn(["clusters", name])`,
+    ...ofRest,
+    test: "keeps the clusters that the older document"
+  },
+  {
+    name: "an event is required nowhere while its stream moves",
+    file: "moves/PlacedRoute.ts",
+    find: `leg.required || !isAlone ? leg`,
+    replace: `leg.required || isAlone ? leg`,
+    foundBy: "moves/PlacedRoute.test.ts",
+    test: "is required where the one that is"
+  },
+  {
+    name: "a plan makes the topic that it looks at",
+    file: "control/leftBehind.ts",
+    find: `Effect.andThen(transport.bounds(topic), `,
+    replace: `Effect.andThen(Effect.void, `,
+    ...ofRest,
+    test: "makes no topic"
+  },
+  {
     name: "a place is abandoned with what stands in for its leg",
     file: "moves/dead.ts",
     find: `if (place !== undefined && left.length > 0)`,
@@ -137,8 +201,8 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "who strayed leaves what nobody reads where it is",
     file: "moves/Straggler.ts",
-    find: `if (was?.end === undefined) return`,
-    replace: `if (was?.end !== undefined) return`,
+    find: `if (unread?.begin === undefined) return`,
+    replace: `if (unread?.begin !== undefined) return`,
     ...ofStraying,
     test: "sends on what it has stored where nobody reads"
   },

@@ -128,10 +128,12 @@ describe("a canary", () => {
     const stream = ledger.stream("s")
     const account = ledger.account("s", "far/copies", 1)
     let sequences = [5, 0, 2]
-    const admittedIn = ({ from, to }: { readonly from: number; readonly to: number }) =>
-      sequences.slice(from, to).reduce((sum, next) => sum + next, 0)
+    const taken = {
+      takenIn: ({ from, to }: { readonly from: number; readonly to: number }) =>
+        sequences.slice(from, to).reduce((sum, next) => sum + next, 0)
+    }
     account.buckets = { from: 1, to: 3 }
-    requireLegs(stream, [account], admittedIn)
+    requireLegs(stream, [account], taken)
     const balanced = (admitted: number) => {
       account.admitted = admitted
       return ledger.snapshot().streams[0]?.balanced
@@ -142,10 +144,10 @@ describe("a canary", () => {
     Object.assign(stream, { offered: 9, admitted: 9 })
     expect([balanced(0), balanced(1), balanced(2)]).toEqual([false, true, false])
     // The same share again: what was wrong stays wrong.
-    requireLegs(stream, [account], admittedIn)
+    requireLegs(stream, [account], taken)
     expect(ledger.snapshot().streams[0]?.balanced).toBe(false)
     account.buckets = { from: 0, to: 1 }
-    requireLegs(stream, [account], admittedIn)
+    requireLegs(stream, [account], taken)
     sequences = [7, 1, 2]
     Object.assign(stream, { offered: 10, admitted: 10 })
     expect([balanced(2), balanced(3)]).toEqual([false, true])

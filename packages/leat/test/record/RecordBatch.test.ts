@@ -363,7 +363,7 @@ describe("the ledger", () => {
         const [near, late] = [ledger.account("s", "memory/near", 1), ledger.account("s", "memory/late", 1)]
         // One that was required later, when it had been given 7 events fewer than the stream.
         Object.assign(account, { admitted: 7 })
-        const noSequences = () => 0
+        const noSequences = { takenIn: () => 0 }
         requireLegs(account, [late], noSequences)
         Object.assign(account, { admitted: 0 })
         requireLegs(account, [near, late], noSequences)
