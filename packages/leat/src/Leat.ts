@@ -362,7 +362,7 @@ class OpenedLeat implements OpenLeat {
       const asked = this.#moves?.opening(stream, found) ?? found
       const open = (route: Route) =>
         Effect.forEach(legs.missing(route), (leg) => legs.open(route, leg), { concurrency: "unbounded", discard: true })
-      yield* open(asked)
+      yield* Effect.andThen(open(asked), this.#moves?.awaitsMove(contract, asked, found) ?? Effect.void)
       // Its sink holds it.
       const readTransport = yield* Effect.scoped(this.#sinks.transportOf(asked.readLeg))
       const { fallback } = asked.readLeg

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Leg } from "../routes/Routes.ts"
-import { standIns } from "../routes/standIns.ts"
+import type { StandInName } from "../routes/standIns.ts"
 import type { Transport, TransportError } from "../transport/index.ts"
 import type { Place } from "./ControlRecord.ts"
 
@@ -17,10 +17,17 @@ export interface SaidOfRest {
   readonly withoutState?: boolean | undefined
 }
 
+/** A place that is left, as documents have it. */
+export interface Left {
+  /** `cluster/topic`. */
+  readonly sink: string
+  readonly standIns: ReadonlyArray<StandInName>
+}
+
 /** Why a stream may not leave the place of a leg, a sentence each; empty: it may. */
 export const leftBehind = (
   stream: string,
-  was: Leg,
+  was: Left,
   place: Place,
   transport: Pick<Transport, "bounds" | "ensure">,
   {
@@ -31,11 +38,10 @@ export const leftBehind = (
 ): Effect.Effect<ReadonlyArray<string>, TransportError> =>
   Effect.gen(function* () {
     const faults: Array<string> = []
-    for (const name of standInsEmpty ? [] : standIns)
-      if (was[name] !== undefined)
-        faults.push(
-          `stream ${stream} has a ${name} at ${was.sink}, and what that holds, or takes while the stream moves, is sent on by nobody after it; see that it is empty and its cluster well, and say --stand-ins-empty (standInsEmpty)`
-        )
+    for (const name of standInsEmpty ? [] : was.standIns)
+      faults.push(
+        `stream ${stream} has a ${name} at ${was.sink}, and what that holds, or takes while the stream moves, is sent on by nobody after it; see that it is empty and its cluster well, and say --stand-ins-empty (standInsEmpty)`
+      )
     if (!withoutState && (contract?.compacted === true || (yield* isCompacted(place, transport))))
       faults.push(
         `stream ${stream} is compacted at ${was.sink}, and a move does not take the latest event of each key along: who begins to read later has only what is published from then on; publish the state again after the move, and say --without-state (withoutState)`

@@ -9,6 +9,7 @@ import { openCluster } from "../routes/openCluster.ts"
 import { OpeningWatch } from "../routes/OpeningWatch.ts"
 import type { ReferenceReaders } from "../routes/References.ts"
 import { type Leg, type Route, RouteError, Routes } from "../routes/Routes.ts"
+import { standIns, type StandInName } from "../routes/standIns.ts"
 import { type Driver, type Transport, TransportError } from "../transport/index.ts"
 import { type Control, apply } from "./Control.ts"
 import { ControlError } from "./ControlError.ts"
@@ -47,8 +48,8 @@ export const placesWith =
         // What is planned has nothing yet: it is left without a look.
         const { source, newest: last } = endsOf(placement)
         const newest = (source ?? last)?.place
-        const { leg: was, route } = Result.getOrUndefined(readRouteOf(before, stream)) ?? {}
-        const mirror = mirrorFault(stream, route?.legs ?? [], sink, lastEpoch + 1)
+        const was = Result.getOrUndefined(readRouteOf(before, stream))?.leg
+        const mirror = mirrorFault(stream, legsOf(before, stream), sink, lastEpoch + 1)
         if (mirror !== undefined) return Effect.succeed([mirror])
         if (was === undefined || newest === undefined || !isSameTopic(newest, { ...was, partitions: 0 }))
           return Effect.succeed([])
@@ -77,9 +78,22 @@ export function leftBehindIn(
   { stream, was, place, said }: Leaving
 ): Effect.Effect<ReadonlyArray<string>, ControlError> {
   const asked = Effect.scoped(
-    Effect.flatMap(transportOf(before, was.cluster), (transport) => leftBehind(stream, was, place, transport, said))
+    Effect.flatMap(transportOf(before, was.cluster), (transport) =>
+      leftBehind(stream, { sink: was.sink, standIns: standInsAt(before, stream, place) }, place, transport, said)
+    )
   )
   return reached(was.sink, asked)
+}
+
+/** All legs of a stream, whoever publishes it. */
+export function legsOf(routes: Routes, stream: string): ReadonlyArray<Leg> {
+  return routes.routesOf(stream).flatMap(({ legs }) => legs)
+}
+
+/** What stands in for a place, whoever publishes the stream. */
+export function standInsAt(routes: Routes, stream: string, place: Place): ReadonlyArray<StandInName> {
+  const there = legsOf(routes, stream).filter((leg) => isSameTopic(place, { ...leg, partitions: 0 }))
+  return standIns.filter((name) => there.some((leg) => leg[name] !== undefined))
 }
 
 /** A stream that is to leave a place. */

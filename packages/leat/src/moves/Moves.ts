@@ -26,6 +26,9 @@ const movingMs = 100
 /** How long the begin of a leat waits until the others know of it, and from one look to the next, in milliseconds. */
 const [knownMs, knownLookMs] = [3000, 5]
 
+/** How long a place may take to be reached where a stream is on its way to, in milliseconds. */
+const reachedMs = 30_000
+
 /** How long the end of a leat may wait for that, in milliseconds. */
 const endMs = 10_000
 
@@ -101,6 +104,19 @@ export class Moves {
         yield* transport.openWriter(leg.topic)
       })
     )
+  }
+
+  /** As `reached`, of a stream that is opened at one place while a document has it at another: a writer that could not go there would hold up all others. */
+  awaitsMove(contract: ContractInfo, asked: Route, route: Route): Effect.Effect<void, OpenError> {
+    const { sink, path } = route.readLeg
+    if (asked.readLeg.sink === sink) return Effect.void
+    const refused = (why: string) => {
+      const message = `stream ${contract.stream} is on its way to ${sink}, which this process cannot reach: ${why}`
+      return Effect.fail(new RouteError({ faults: [{ path, message }] }))
+    }
+    const late = () => refused(`no answer within ${reachedMs / 1000} seconds`)
+    const reached = Effect.timeoutOrElse(this.reached(contract, route), { duration: reachedMs, orElse: late })
+    return Effect.catchTag(reached, "TransportError", ({ message }) => refused(message))
   }
 
   /** Before a stream is opened: the route to open where the stream is placed. */

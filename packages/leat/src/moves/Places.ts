@@ -49,6 +49,19 @@ export class Places {
     return Effect.map(this.bounds(place), (rows) => rows.map(({ end }) => end))
   }
 
+  /** How many partitions its topic has now: those of the place, and what was added since. */
+  partitions({ cluster, topic }: Pick<Place, "cluster" | "topic">): Effect.Effect<number, Trouble> {
+    return this.using(cluster, (transport) =>
+      Effect.map(
+        answered(
+          Effect.suspend(() => transport.bounds(topic)),
+          `${placeText({ cluster, topic })} cannot be read`
+        ),
+        ({ length }) => length
+      )
+    )
+  }
+
   /** All partitions of a place, in their order, and how far a group has got. */
   bounds(place: Place, group?: string): Effect.Effect<ReadonlyArray<BoundsOfPartition>, Trouble> {
     return this.using(place.cluster, (transport) => boundsIn(transport, place, group))

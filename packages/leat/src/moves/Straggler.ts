@@ -40,13 +40,16 @@ export class Straggler {
     const { stream, member, transportOf } = this.#home
     const unread = this.#unread(placement)
     if (unread?.begin === undefined) return Effect.succeed(0)
-    const { place, begin: from } = unread
-    const duty = { does: "sweep", epoch: this.leg.epoch, place, from, members: [member], owing: [], to } as const
-    return carry(
-      { stream, placement, duty },
-      { places: new Places(transportOf), onWaiting: () => undefined },
-      () => Effect.void
-    )
+    const { place, begin } = unread
+    const places = new Places(transportOf)
+    return Effect.gen({ self: this }, function* () {
+      // It had all partitions open, also those that the topic was given since.
+      const partitions = yield* places.partitions(place)
+      const from = Array.from({ length: partitions }, (_, partition) => begin[partition] ?? 0)
+      const lies = { epoch: this.leg.epoch, place: { ...place, partitions }, from }
+      const duty = { does: "sweep", ...lies, members: [member], owing: [], to } as const
+      return yield* carry({ stream, placement, duty }, { places, onWaiting: () => undefined }, () => Effect.void)
+    })
   }
 
   sentence(placement: Placement, { place }: Epoch, carried: number): string {

@@ -5,8 +5,8 @@ import { ControlError } from "../control/ControlError.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import { pastDocuments } from "../control/fleet.ts"
 import type { SaidOfRest } from "../control/leftBehind.ts"
-import { type PlacesMeans, readRouteOf } from "../control/places.ts"
-import { standIns, type StandInName } from "../routes/standIns.ts"
+import { legsOf, type PlacesMeans, standInsAt } from "../control/places.ts"
+import type { StandInName } from "../routes/standIns.ts"
 import { dutiesOf } from "../control/duties.ts"
 import { isHandedOver, isOver } from "../control/moves.ts"
 import { isSameTopic, type Placement } from "../control/Placement.ts"
@@ -38,7 +38,7 @@ export const abandon = (
       if (fault !== undefined) return yield* refused(`epoch ${String(epoch)} of stream ${name} ${fault}`)
       const place = placement.epochs.find((one) => one.epoch === epoch)?.place
       const left =
-        place === undefined || asked.standInsEmpty === true ? [] : standInsAt(stream.control, means, name, place)
+        place === undefined || asked.standInsEmpty === true ? [] : standInsThere(stream.control, means, name, place)
       if (place !== undefined && left.length > 0)
         return yield* refused(
           `epoch ${epoch} of stream ${name} lies in ${placeText(place)}, whose leg has a ${left.join(" and a ")}: what that holds is sent there when the place comes back, and is read by nobody then; see that it is empty, and say --stand-ins-empty (standInsEmpty)`
@@ -52,12 +52,12 @@ export const abandon = (
   )
 
 /** What stands in for the leg of a place, by the newest document that has the stream there. */
-function standInsAt(control: Control, means: PlacesMeans, stream: string, place: Place): ReadonlyArray<StandInName> {
+function standInsThere(control: Control, means: PlacesMeans, stream: string, place: Place): ReadonlyArray<StandInName> {
   for (const { document } of pastDocuments(control).toReversed()) {
     const routes = Result.getOrUndefined(means.compile(document))
-    const leg = routes && Result.getOrUndefined(readRouteOf(routes, stream))?.leg
-    if (leg !== undefined && isSameTopic(place, { ...leg, partitions: 0 }))
-      return standIns.filter((name) => leg[name] !== undefined)
+    if (routes === undefined) continue
+    const isThere = legsOf(routes, stream).some((leg) => isSameTopic(place, { ...leg, partitions: 0 }))
+    if (isThere) return standInsAt(routes, stream, place)
   }
   return []
 }

@@ -4,7 +4,7 @@ import type { Control } from "../control/Control.ts"
 import { ControlError } from "../control/ControlError.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import { applyFault, type FleetProcess, processesOf, versionAt } from "../control/fleet.ts"
-import { compiled, leftBehindIn, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
+import { compiled, leftBehindIn, legsOf, placeOf, type PlacesMeans, readRouteOf } from "../control/places.ts"
 import { mirrorFault, type SaidOfRest } from "../control/leftBehind.ts"
 import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
@@ -165,7 +165,7 @@ function candidate(control: Control, before: Routes, after: Routes, stream: stri
     return `stream ${stream} would move from ${was.sink} to ${leg.sink}, which is the same topic under another name of its cluster; a stream has to move to another topic, and a cluster keeps its name while streams lie there`
   if (!after.clusters.has(was.cluster))
     return `cluster ${was.cluster} is not in the document, and what lies in ${was.sink} has to be read there; leave it in until the move is over`
-  const mirror = mirrorFault(stream, old.success.route.legs, leg.sink, (placement?.lastEpoch ?? was.epoch) + 1)
+  const mirror = mirrorFault(stream, legsOf(before, stream), leg.sink, (placement?.lastEpoch ?? was.epoch) + 1)
   if (mirror !== undefined) return mirror
   return { stream, route: now.success.route, leg, was, isPlaced: placement !== undefined }
 }

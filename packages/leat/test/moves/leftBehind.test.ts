@@ -81,6 +81,29 @@ describe("what a move would leave behind", () => {
     )
   })
 
+  it("keeps a stream where it is: a fallback of another source", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, asked } = yield* opened(fleet, { version: 1, at: "a/old" })
+        const [, leg] = standIns[0]
+        const bySource = (version: number, at: string, more = "") =>
+          documentOf({ version, at }).replace(
+            `  - match: { stream: "${stream}" }\n    to: [{ ${place(at)} }]`,
+            ["one", "two"]
+              .map(
+                (source) =>
+                  `  - match: { stream: "${stream}", source: ${source} }\n    to: [{ ${place(at)}${source === "two" ? more : ""} }]`
+              )
+              .join("\n")
+          )
+        yield* ControlTools.apply(fleet.transport, { ...tool, document: bySource(2, "a/old", leg) })
+        yield* Effect.sleep("6 seconds")
+        const to = { ...asked({ version: 3, at: "b/new" }), document: bySource(3, "b/new") }
+        expect((yield* MoveTools.plan(fleet.transport, to)).refused).toContain(kept("fallback"))
+      })
+    )
+  })
+
   it("keeps a stream where it is: the latest event of each key", () => {
     story((fleet) =>
       Effect.gen(function* () {

@@ -82,4 +82,45 @@ describe("a process that cannot go where a document has a stream", () => {
     const { exit } = simulate(1, story.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
     if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${lines.join("\n")}`)
   })
+
+  it("and is begun while the stream is on its way opens it not, and nothing is held up", () => {
+    const story = Effect.gen(function* () {
+      const fleet = yield* fleetOf
+      const far: Driver = { ...memoryDriver(new MemoryBroker()), name: "far" }
+      const broken: Driver = { ...far, open: () => refusal("Unavailable", "open") }
+      const target = yield* far.open("far", {})
+      for (const transport of [fleet.transport, target]) yield* transport.ensure({ topic: "notes", partitions: 2 })
+      yield* apply(fleet, documentAt(1, "local"))
+      const writer = yield* processOf(fleet, { drivers: [fleet.driver, far] })
+      const notes = yield* writer.stream(noteContract())
+      yield* place(fleet, stream, { cluster: "local", topic: "notes", partitions: 2 })
+      yield* Effect.sleep("10 seconds")
+      const word = (kind: "paused" | "resumed") =>
+        Effect.andThen(
+          fleet.tool.look,
+          Effect.suspend(() => {
+            const base = fleet.tool.control.streams.get(stream)?.step ?? 0
+            return fleet.tool.write({ kind, stream, base })
+          })
+        )
+      yield* word("paused")
+      yield* apply(fleet, documentAt(2, "far"), { [stream]: { cluster: "far", topic: "notes", partitions: 2 } })
+      yield* Effect.sleep("10 seconds")
+      const late = yield* processOf(fleet, { drivers: [fleet.driver, broken] })
+      const failed = yield* Effect.flip(late.stream(noteContract()))
+      expect(failed.message).toContain(
+        `stream ${stream} is on its way to far/notes, which this process cannot reach: no answer within 30 seconds`
+      )
+      yield* word("resumed")
+      for (let text = 0; text < 100; text++) {
+        yield* notes.publish({ key: `k${text % 7}`, text: "x" }, { level: "stored" })
+        yield* Effect.sleep(100)
+      }
+      yield* fleet.tool.look
+      expect(fleet.tool.control.streams.get(stream)?.epochs.at(-1)?.phase).toBe("open")
+      expect(fleet.tool.control.streams.get(stream)?.epochs.at(-1)?.place.cluster).toBe("far")
+    })
+    const { exit } = simulate(1, story.pipe(Effect.scoped))
+    if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}`)
+  })
 })

@@ -25,7 +25,7 @@ type Process = Effect.Success<ReturnType<typeof processOf>>
 const published = Effect.fnUntraced(function* (process: Process, prefix: string, count: number) {
   const notes = yield* process.stream(noteContract())
   for (let index = 0; index < count; index++)
-    yield* notes.publish({ key: `k${index % 7}`, text: `${prefix}${index}` }, { level: "stored" })
+    yield* notes.publish({ key: `note ${index % 7}`, text: `${prefix}${index}` }, { level: "stored" })
 })
 
 const handledBy = Effect.fnUntraced(function* (process: Process, group: string) {
@@ -178,7 +178,10 @@ describe("a process that nobody has heard of while its stream moved", () => {
 })
 
 describe("a process that began with routes of its own, while its control stream was away", () => {
-  it("sends on what it has stored in the place of the stream under an older epoch, which nobody reads", () => {
+  it.each([
+    { own: "b", where: "in the place of the stream under an older epoch, which nobody reads" },
+    { own: "a", where: "where the stream lay, and its topic was given more partitions since" }
+  ] as const)("sends on what it has stored: at $own, $where", ({ own }) => {
     const lines = story(
       Effect.gen(function* () {
         const fleet = yield* begun
@@ -186,6 +189,7 @@ describe("a process that began with routes of its own, while its control stream 
         yield* place(fleet, stream, at("a", 2))
         yield* Effect.sleep("10 seconds")
         yield* moved(fleet, 2, at("b", 4), "b")
+        if (own === "a") yield* grow(fleet, "a", 2)
         let isAway = true
         const away = new TransportError({
           reason: "Unavailable",
@@ -202,11 +206,15 @@ describe("a process that began with routes of its own, while its control stream 
         const stray = yield* processOf(fleet, {
           drivers: [fleet.driver, ofControl],
           control: { cluster: { transport: "control" } },
-          routes: documentAt(2, "b")
+          routes: documentAt(own === "a" ? 1 : 2, own)
         })
         yield* published(stray, "stray ", 20)
         yield* Effect.sleep("10 seconds")
         expect(handled).toEqual([])
+        if (own === "a")
+          expect(
+            (yield* fleet.transport.bounds(topicOf(own))).some(({ partition, end }) => partition > 1 && end > 0n)
+          ).toBe(true)
         isAway = false
         yield* Effect.sleep("1 minute")
         yield* published(stray, "after ", 10)
@@ -215,7 +223,7 @@ describe("a process that began with routes of its own, while its control stream 
       })
     )
     expect(lines).toContain(
-      `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf("b")}, and goes to local/${topicOf("b")} now; 20 records that it had stored there since the stream moved were sent on`
+      `Warn the move of ${stream} was not heard of here: this process had the stream open at local/${topicOf(own)}, and goes to local/${topicOf("b")} now; 20 records that it had stored there since the stream moved were sent on`
     )
   })
 })

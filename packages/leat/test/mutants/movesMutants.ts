@@ -14,6 +14,30 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "what stands in for one source is not asked for of another",
+    file: "control/places.ts",
+    find: `return routes.routesOf(stream).flatMap(({ legs }) => legs)`,
+    replace: `return routes.routesOf(stream).slice(0, 1).flatMap(({ legs }) => legs)`,
+    ...ofRest,
+    test: "of another source"
+  },
+  {
+    name: "who strayed carries the partitions of the place alone",
+    file: "moves/Straggler.ts",
+    find: `const partitions = yield* places.partitions(place)`,
+    replace: `const { partitions } = place`,
+    ...ofStraying,
+    test: "and its topic was given more partitions since"
+  },
+  {
+    name: "a process opens a stream that it could not follow",
+    file: "Leat.ts",
+    find: `this.#moves?.awaitsMove(contract, asked, found) ?? Effect.void`,
+    replace: `Effect.void`,
+    foundBy: "moves/reach.test.ts",
+    test: "that is begun while the stream is on its way"
+  },
+  {
     name: "a mirror may write the epoch that is to begin where it is",
     file: "control/leftBehind.ts",
     find: `leg.epoch >= epoch)`,
@@ -35,7 +59,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     find: `epoch > this.leg.epoch)`,
     replace: `epoch < this.leg.epoch)`,
     ...ofStraying,
-    test: "began with routes of its own"
+    test: "under an older epoch, which nobody reads"
   },
   {
     name: "who strayed writes an epoch that has ended",
@@ -135,9 +159,9 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a spill and a fallback are nothing",
-    file: "control/leftBehind.ts",
-    find: `if (was[name] !== undefined)`,
-    replace: `if (was[name] === null)`,
+    file: "control/places.ts",
+    find: `there.some((leg) => leg[name] !== undefined)`,
+    replace: `there.some((leg) => leg[name] === null)`,
     ...ofRest,
     test: "keeps a stream where it is: a fallback"
   },
