@@ -57,9 +57,9 @@ const vitest: TestRunner | undefined = process.env["VITEST"] === undefined ? und
  * ```
  */
 export function runCase<E>(
-  { run, applies }: TransportCase,
+  { run, applies, within: own = "20 seconds" }: TransportCase,
   layer: Layer.Layer<TransportUnderTest, E>,
-  within: Duration.Input = "20 seconds"
+  within: Duration.Input = own
 ): Effect.Effect<"passed" | "notDeclared", unknown> {
   return Effect.gen(function* () {
     const { connect } = yield* TransportUnderTest

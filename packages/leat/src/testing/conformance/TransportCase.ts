@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { Clock, Context, Effect, Exit, Fiber, Pull, Queue, type Scope, Stream } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Fiber, Pull, Queue, type Scope, Stream } from "effect"
 import type {
   Capabilities,
   From,
@@ -38,6 +38,8 @@ export interface TransportCase {
   readonly name: string
   /** Whether a transport that declares this is held to it. */
   readonly applies: (capabilities: Capabilities) => boolean
+  /** How long it may take; 20 seconds when absent. */
+  readonly within?: Duration.Input
   /** Fails, or dies of an assertion, when the promise is not kept. */
   readonly run: Effect.Effect<void, unknown, TransportUnderTest | Scope.Scope>
 }
@@ -59,17 +61,19 @@ export interface CaseOptions {
   readonly applies?: (capabilities: Capabilities) => boolean
   readonly partitions?: number
   readonly compacted?: boolean
+  readonly within?: Duration.Input
 }
 
 /** A case over a new topic of two partitions, unless it says otherwise. */
 export function testCase<E>(
   name: string,
   run: (bench: Bench) => Effect.Effect<void, E, Scope.Scope>,
-  { applies = () => true, partitions = 2, compacted = false }: CaseOptions = {}
+  { applies = () => true, partitions = 2, compacted = false, ...more }: CaseOptions = {}
 ): TransportCase {
   return {
     name,
     applies,
+    ...more,
     run: Effect.gen(function* () {
       const { connect, compact } = yield* TransportUnderTest
       const transport = yield* connect
