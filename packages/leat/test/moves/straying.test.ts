@@ -179,9 +179,9 @@ describe("a process that nobody has heard of while its stream moved", () => {
 
 describe("a process that began with routes of its own, while its control stream was away", () => {
   it.each([
-    { own: "b", where: "in the place of the stream under an older epoch, which nobody reads" },
-    { own: "a", where: "where the stream lay, and its topic was given more partitions since" }
-  ] as const)("sends on what it has stored: at $own, $where", ({ own }) => {
+    ["in the place of the stream under an older epoch, which nobody reads", "b"],
+    ["where the stream lay, and its topic was given more partitions since", "a"]
+  ] as const)("sends on what it has stored: %s", (_, own) => {
     const lines = story(
       Effect.gen(function* () {
         const fleet = yield* begun

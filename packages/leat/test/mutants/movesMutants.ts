@@ -35,7 +35,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     find: `this.#moves?.awaitsMove(contract, asked, found) ?? Effect.void`,
     replace: `Effect.void`,
     foundBy: "moves/reach.test.ts",
-    test: "that is begun while the stream is on its way"
+    test: "and is begun while the stream is on its way"
   },
   {
     name: "a mirror may write the epoch that is to begin where it is",
