@@ -4,7 +4,7 @@
  */
 import { type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
 import type { ControlStream } from "../control/ControlStream.ts"
-import type { Placement } from "../control/Placement.ts"
+import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
 import type { OpenError } from "../publish/Sinks.ts"
@@ -14,7 +14,7 @@ import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
 import { coordinate } from "./Coordinator.ts"
-import { epochWritten } from "./PlacedRoute.ts"
+import { epochWritten, placeKey } from "./PlacedRoute.ts"
 import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
 
 /** From one look whether the control stream is open to the next, in milliseconds. */
@@ -109,7 +109,7 @@ export class Moves {
   /** As `reached`, of a stream that is opened at one place while a document has it at another: a writer that could not go there would hold up all others. */
   awaitsMove(contract: ContractInfo, asked: Route, route: Route): Effect.Effect<void, OpenError> {
     const { sink, path } = route.readLeg
-    if (asked.readLeg.sink === sink) return Effect.void
+    if (asked.readLeg.sink === sink || !this.#isOnItsWayTo(contract.stream, sink)) return Effect.void
     const refused = (why: string) => {
       const message = `stream ${contract.stream} is on its way to ${sink}, which this process cannot reach: ${why}`
       return Effect.fail(new RouteError({ faults: [{ path, message }] }))
@@ -117,6 +117,13 @@ export class Moves {
     const late = () => refused(`no answer within ${reachedMs / 1000} seconds`)
     const reached = Effect.timeoutOrElse(this.reached(contract, route), { duration: reachedMs, orElse: late })
     return Effect.catchTag(reached, "TransportError", ({ message }) => refused(message))
+  }
+
+  /** A table that is older than the move may have a place that nobody writes any more. */
+  #isOnItsWayTo(stream: string, sink: string): boolean {
+    const placement = this.placement(stream)
+    const { newest, source } = placement === undefined ? {} : endsOf(placement)
+    return source !== undefined && newest !== undefined && placeKey(newest.place) === sink
   }
 
   /** Before a stream is opened: the route to open where the stream is placed. */
