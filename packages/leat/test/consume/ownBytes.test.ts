@@ -29,9 +29,9 @@ function giveAway(bytes: Uint8Array | null | undefined): void {
 }
 
 it.for([
-  [0, "key"],
-  [1, "header"]
-] as const)("a handler that gives the bytes of a %s (%s) away harms no other event", async ([which]) => {
+  ["key", 0],
+  ["header", 1]
+] as const)("a handler that gives the bytes of a %s away harms no other event", async ([, which]) => {
   await using opened = await openNotes()
   const handled: Array<string> = []
   const one = (event: Note, info: DeliveryInfo) => {
