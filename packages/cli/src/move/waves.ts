@@ -63,7 +63,10 @@ function waveText({ wave, waves, streams }: MoveTools.EndedWave): string {
 /** Fails where they were stopped. */
 export const tellStopped = ({ stopped, left, moved }: MoveTools.WavesEnd): Effect.Effect<void, CommandFailure> => {
   if (stopped === undefined) return Effect.void
-  const stay = left.length === 0 ? "all have gone" : `${plural(left.length, "stream")} stay where they are, paused`
+  const stay =
+    left.length === 0
+      ? "all have gone"
+      : `${plural(left.length, "stream stays where it is", "streams stay where they are")}, paused`
   const message = `stopped: ${stopped}; ${stay}${left.length === 0 ? "" : `: ${left.join(", ")}; leat move resume lets them go on`}`
   return Effect.fail(new CommandFailure({ code: exitCode.failed, message, report: { stopped, left, moved } }))
 }
