@@ -43,14 +43,16 @@ async function crash(folder: string, kills: number, random: () => number): Promi
   const [far = "", , away = ""] = places
   const safe: Array<string> = []
   for (let round = 0; round < kills; round++) {
-    // Away at the start of most, and for the time of the process of most of these.
-    const isAway = random() < 0.8
+    // Away at the start of most, and for the time of the process of most of these; for the whole time of the last one that is killed, so that
+    // the next one certainly finds events in the spill.
+    const isLast = round === kills - 1
+    const isAway = random() < 0.8 || isLast
     if (isAway) writeFileSync(away, "")
     else rmSync(away, { force: true })
     using child = new Child("spill/publisher.ts", [...places, String(round), String(eventsMax)])
     await child.until(() => child.lines.length >= 20)
     await sleep(random() * killMsMax)
-    if (random() < 0.3) {
+    if (random() < 0.3 && !isLast) {
       if (isAway) rmSync(away)
       else writeFileSync(away, "")
       await sleep(random() * killMsMax * 2)
