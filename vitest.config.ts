@@ -51,7 +51,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    reporters: ["default", "./tools/counting-reporter.ts"],
+    reporters: ["default", "./packages/leat/test/mutants/MutantTitlesReporter.ts", "./tools/counting-reporter.ts"],
     setupFiles: ["./test/properties.ts", "./test/emptyObjects.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
