@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver` and `--nodes` for moves: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver` and `--nodes` for moves, and `--share` for mutants: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -10,10 +10,13 @@ const ownFlags = {
   /** Through which client Kafka is reached. */
   driver: ["kafkajs", "confluent"],
   /** Of each Kafka. */
-  nodes: ["1", "3"]
+  nodes: ["1", "3"],
+  /** Of the mutants: of each four days one after the other, by the seed of the day. */
+  share: ["all", "quarter"]
 } as const
 type OwnFlag = keyof typeof ownFlags
-const ownNames = ["pair", "driver", "nodes"] as const
+const ownNames = ["pair", "driver", "nodes", "share"] as const
+const movesOwn = ["pair", "driver", "nodes"] as const
 
 interface Proof {
   readonly name: string
@@ -77,7 +80,7 @@ const proofs: ReadonlyArray<Proof> = [
     name: "move",
     says: "a stream moves between two logs, or brokers, while processes that publish and read it are killed, stopped and cut off: nothing stored is lost, and order holds",
     script: new URL("../move/proveMove.ts", import.meta.url),
-    own: ownNames,
+    own: movesOwn,
     flag: "n",
     // Each mishap once.
     times: 8,
@@ -196,6 +199,7 @@ const proofs: ReadonlyArray<Proof> = [
     name: "mutants",
     says: "a bug is planted in a copy of the sources: the fast proofs find each of them",
     script: new URL("mutants/proveMutants.ts", leat),
+    own: ["share"],
     flag: "n",
     // Stories, or worlds, until one finds it.
     times: 60,
@@ -240,6 +244,7 @@ function readArguments() {
         pair: { type: "string" },
         driver: { type: "string" },
         nodes: { type: "string" },
+        share: { type: "string" },
         json: { type: "boolean", default: false }
       },
       allowPositionals: true,

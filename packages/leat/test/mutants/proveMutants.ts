@@ -1,13 +1,24 @@
-// Every mutant, each by the proof that it names, two at a time: `proveMutants.ts [RUNS [SEED [PART OF A NAME]]]`. The last line is a
-// report. Exit code 0: all were found; 3: one was not.
+// Every mutant, each by the proof that it names, two at a time: `proveMutants.ts [RUNS [SEED [PART OF A NAME]]] [--share quarter]`. A quarter
+// is every fourth one; which, the seed of the day says, and four days have had all. The last line is a report. Exit code 0: all were found;
+// 3: one was not.
+import { parseArgs } from "node:util"
 import { findMutant, runBattery, type Search } from "./findMutant.ts"
 import type { Mutant } from "./Mutant.ts"
 import { mutants } from "./mutants.ts"
 
-const runs = Number(process.argv[2] ?? 60)
-const seed = Number(process.argv[3] ?? 1)
-const part = process.argv[4] ?? ""
-const chosen = mutants.filter(({ name, file, foundBy }) => `${name} ${file} ${foundBy}`.includes(part))
+const { positionals, values } = parseArgs({
+  options: { share: { type: "string", default: "all" } },
+  allowPositionals: true
+})
+const [runsText = "60", seedText = "1", part = ""] = positionals
+const runs = Number(runsText)
+const seed = Number(seedText)
+const parts = values.share === "quarter" ? 4 : 1
+/** Seeds of two days differ by this. */
+const day = Math.floor(seed / 10_000)
+const chosen = mutants.filter(
+  ({ name, file, foundBy }, index) => `${name} ${file} ${foundBy}`.includes(part) && index % parts === day % parts
+)
 const missed: Array<string> = []
 const left = [...chosen]
 
@@ -37,7 +48,13 @@ function note({ name, file }: Mutant, { found, how }: Search, ms: number): void 
 await Promise.all([work(), work()])
 const isQuiet = nothing.how === "nothing found"
 const violations = [...(isQuiet ? [] : [`without a mutant: ${nothing.how}`]), ...missed]
-const report = { total: chosen.length, killed: chosen.length - missed.length, survivors: missed.length, missed }
+const report = {
+  of: mutants.length,
+  total: chosen.length,
+  killed: chosen.length - missed.length,
+  survivors: missed.length,
+  missed
+}
 process.stdout.write(
   `${JSON.stringify(violations.length === 0 ? report : { ...report, violation: violations.join("; ") })}\n`
 )
