@@ -78,7 +78,7 @@ function streamsTable({ spread, bare = [], idle, keys }: StreamsFigures): Readon
       ({ streams, cpuUsPerEvent, ratio, mebibytesGrown }) =>
         `${whole(streams).padStart(9)} streams, nothing kept: ${cpuUsPerEvent} us CPU/event, ${ratio} x; process grew by ${mebibytesGrown} MiB`
     ),
-    `${whole(idle.streams).padStart(9)} streams, 100 events/s over all: ${(idle.coreShare * 100).toFixed(1)} % of a core, ${idle.mebibytesGrown} MiB`,
+    `${whole(idle.streams).padStart(9)} streams, 100 events/s over all: ${(idle.coreShare * 100).toFixed(1)} % of a core (one stream: ${(idle.coreShareOfOne * 100).toFixed(1)} %), ${idle.mebibytesGrown} MiB, of which ${idle.mebibytesHeld} MiB are held`,
     ...keys.map(
       ({ keys: count, cpuUsPerEvent, ratio }) =>
         `${whole(count).padStart(9)} keys: ${cpuUsPerEvent} us CPU/event from offer to handled, ${ratio} x of 100 keys`

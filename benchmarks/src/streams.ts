@@ -20,7 +20,14 @@ export interface StreamsFigures {
   /** As `spread`, on a transport that keeps nothing: leat alone. */
   readonly bare?: StreamsFigures["spread"]
   /** 10,000 open streams, and 100 events a second over all of them. */
-  readonly idle: { readonly streams: number; readonly coreShare: number; readonly mebibytesGrown: number }
+  readonly idle: {
+    readonly streams: number
+    readonly coreShare: number
+    /** Of one stream with the same 100 events a second: what the timers and the events themselves cost. */
+    readonly coreShareOfOne: number
+    readonly mebibytesGrown: number
+    readonly mebibytesHeld: number
+  }
   /** Offer to handled, by the number of keys. */
   readonly keys: ReadonlyArray<{
     readonly keys: number
@@ -43,6 +50,7 @@ async function oneCase(kind: "spread" | "bare" | "idle" | "keys", count: number)
 export async function benchStreams(): Promise<StreamsFigures> {
   const spread = await ratios("spread")
   const bare = await ratios("bare")
+  const alone = await oneCase("idle", 1)
   const idle = await oneCase("idle", 10_000)
   const keys: Array<CaseFigures> = []
   for (const count of [100, 1_000_000]) keys.push(await oneCase("keys", count))
@@ -50,7 +58,13 @@ export async function benchStreams(): Promise<StreamsFigures> {
   return {
     spread,
     bare,
-    idle: { streams: idle.count, coreShare: idle.cpu, mebibytesGrown: idle.mebibytesGrown },
+    idle: {
+      streams: idle.count,
+      coreShare: idle.cpu,
+      coreShareOfOne: alone.cpu,
+      mebibytesGrown: idle.mebibytesGrown,
+      mebibytesHeld: idle.mebibytesHeld
+    },
     keys: keys.map(({ count, cpu }) => ({ keys: count, cpuUsPerEvent: cpu, ratio: round(cpu / few) }))
   }
 }
