@@ -15,6 +15,7 @@ import type {
   SubscribeOptions,
   Subscription
 } from "./consume/Subscription.ts"
+import type { StoredEvent, StoredRange } from "./consume/storedRanges.ts"
 import type { EventContext, Surroundings } from "./record/ContextHeaders.ts"
 import type { EventId } from "./record/EventId.ts"
 import type { Ledger } from "./ledger/Ledger.ts"
@@ -221,6 +222,35 @@ export class EventStream<T> {
    */
   bounds(group?: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     return this.#consuming.bounds(group)
+  }
+
+  /**
+   * Where all that is stored of this stream lies: a range for each partition; of a stream that was moved for each partition of each of its epochs,
+   * the oldest first, as far as the control stream knows them (the last eight that were retired) and the document still names their clusters. With a group: how far
+   * that has settled each. What stays in a fallback is not among it. Fails with the error of a transport, and with `RouteError` where an epoch that is not retired lies in a cluster that cannot be opened.
+   *
+   * @example
+   * ```ts
+   * // [{ cluster: "main", topic: "risk.beacons.sighting", partition: 0, epoch: 1, from: 0n, to: 12n }, ...]
+   * const ranges = yield* sightings.stored()
+   * ```
+   */
+  stored(group?: string): Effect.Effect<ReadonlyArray<StoredRange>, TransportError | RouteError> {
+    return this.#consuming.stored(group)
+  }
+
+  /**
+   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. Who reads the ranges of a partition one after the other has
+   * each key in its order. Copies come as they lie. Fails with the error of the transport, and with `RouteError` where the range is none.
+   *
+   * @example
+   * ```ts
+   * for (const range of yield* sightings.stored())
+   *   yield* Stream.runForEach(sightings.read(range), ({ event }) => Effect.sync(() => event && state.observe(event)))
+   * ```
+   */
+  read(range: StoredRange): Stream.Stream<StoredEvent<T>, TransportError | RouteError> {
+    return this.#consuming.read(range)
   }
 
   /** The subscriptions of this stream that run in this leat. */

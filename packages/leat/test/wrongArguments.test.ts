@@ -44,7 +44,7 @@ async function errorOf(call: () => unknown): Promise<unknown> {
       return Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     }
     if (answer instanceof Promise) await Promise.race([answer, whileWaiting])
-    const asked = isIterator(answer) ? answer : undefined
+    const asked = isIterable(answer) ? answer[Symbol.asyncIterator]() : undefined
     if (asked !== undefined) await Promise.race([asked.next(), whileWaiting])
     await asked?.return?.()
     return undefined
@@ -53,7 +53,7 @@ async function errorOf(call: () => unknown): Promise<unknown> {
   }
 }
 
-function isIterator(value: unknown): value is AsyncIterator<unknown> {
+function isIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value
 }
 

@@ -32,6 +32,7 @@ import { onceEach } from "./onceEach.ts"
 import { type HandedOver, pullOf } from "./pullOf.ts"
 import { ReadPlaces } from "./ReadPlaces.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
+import { readStored, type StoredEvent, type StoredParts, type StoredRange, storedRanges } from "./storedRanges.ts"
 import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Subscription } from "./Subscription.ts"
 import type { Whereabouts } from "./Whereabouts.ts"
 import { processDuration } from "../Telemetry.ts"
@@ -182,6 +183,31 @@ export class Consuming<T> {
     })
   }
 
+  stored(group: string | undefined): Effect.Effect<ReadonlyArray<StoredRange>, TransportError | RouteError> {
+    return Effect.suspend(() => {
+      const wrong = group === undefined ? undefined : groupFault(group)
+      if (wrong === undefined) return storedRanges(this.#stored, group)
+      return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrong }] }))
+    })
+  }
+
+  read(range: StoredRange): Stream.Stream<StoredEvent<T>, TransportError | RouteError> {
+    return Stream.suspend(() => readStored(this.#stored, range))
+  }
+
+  get #stored(): StoredParts<T> {
+    const { contract, readLeg, readTransport, whereabouts } = this.#parts
+    return {
+      stream: contract.stream,
+      type: contract.name,
+      decode: (value) => this.#decode(value),
+      isKeyPersonal: isKeyPersonal(contract),
+      leg: readLeg(),
+      transport: readTransport(),
+      whereabouts
+    }
+  }
+
   /** Those that run. */
   get subscriptions(): ReadonlyArray<Subscription> {
     return Array.from(this.#running ?? [], ({ subscription }) => subscription)
@@ -242,6 +268,7 @@ export class Consuming<T> {
     const leg = readLeg()
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
+      cluster: leg.cluster,
       topic: leg.topic,
       stream: contract.stream,
       type: contract.name,

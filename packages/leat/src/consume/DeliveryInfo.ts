@@ -20,6 +20,8 @@ export interface DeliveryInfo extends Pick<RecordMeta, "dropped" | "isMarker">, 
   readonly key: string
   /** Null: the record has no key. Bytes of its own, as those of `headers`: a handler may change them, or give them away. */
   readonly keyBytes: Uint8Array | null
+  /** Name of the cluster in the document. */
+  readonly cluster: string
   readonly topic: string
   readonly partition: number
   /** Position in the partition. */
@@ -77,6 +79,7 @@ export function causeOf(infos: ReadonlyArray<DeliveryInfo>): DeliveryInfo | Batc
 
 /** Where a record was read, the same for all of a lane. */
 export interface ReadFrom {
+  readonly cluster: string
   readonly topic: string
   readonly stream: string
   readonly partition: number
@@ -124,6 +127,9 @@ export class RecordDelivery implements DeliveryInfo {
     const key = this.#records.key(this.#index)
     given.key = key === null ? null : new Uint8Array(key)
     return given.key
+  }
+  get cluster(): string {
+    return this.#from.cluster
   }
   get topic(): string {
     return this.#from.topic
@@ -220,9 +226,11 @@ export class RecordDelivery implements DeliveryInfo {
 
   /** For logs: what is there, as one line of JSON has it, without a key that is personal. */
   toJSON(): object {
-    const { topic, partition, position, key, attempt, id, timeMs, correlationId, causationId, traceparent } = this
+    const { cluster, topic, partition, position, key, attempt, id, timeMs, correlationId, causationId, traceparent } =
+      this
     const idText = id === undefined ? undefined : formatEventId(id)
     return {
+      cluster,
       topic,
       partition,
       position: `${position}`,

@@ -146,8 +146,8 @@ export class FallbackTopics<T> {
 
   /** What begins while the group reads is for it from its begin, wherever a new group begins in the stream. */
   #made(topic: string, isFirst: boolean): Read<T> {
-    const { transport } = this.#fallback
-    const { onMoved: _, ...own } = { ...this.#options, transport, topic }
+    const { cluster, transport } = this.#fallback
+    const { onMoved: _, ...own } = { ...this.#options, transport, cluster, topic }
     const { from } = this.#settings
     // A position is one of the stream.
     const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"

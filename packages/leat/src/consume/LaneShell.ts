@@ -202,12 +202,12 @@ export class LaneShell<T> {
     const isTraced = yield* Effect.withFiber(({ cache }) =>
       Effect.succeed(cache.tracer !== undefined && cache.tracerEnabled)
     )
-    const { topic, stream, group, isKeyPersonal } = this.#options
+    const { cluster, topic, stream, group, isKeyPersonal } = this.#options
     this.#handling = new Handling(
       this.#options,
       {
         machine: this.machine,
-        from: { topic, stream, partition: this.lane.partition, isKeyPersonal },
+        from: { cluster, topic, stream, partition: this.lane.partition, isKeyPersonal },
         isTraced,
         signs: this.#signs,
         now: () => this.#now(),

@@ -225,7 +225,7 @@ export class ReadPlace<T> implements CaughtSource {
   /** Begins with an open cluster: nothing is read before `run`. */
   begin(transport: Transport, from: From | undefined): Reading<T> {
     const { options, fallbacks, place, signs } = this.#parts
-    const base = { ...options, transport, topic: place.topic }
+    const base = { ...options, transport, cluster: place.cluster, topic: place.topic }
     const own = from === undefined ? this.#settings : { ...this.#settings, from }
     const source = this.#newSource(transport, own, signs())
     const ofPlace = fallbacks.map((fallback) => ({ ...fallback, leg: { ...fallback.leg, ...place } }))
@@ -239,7 +239,8 @@ export class ReadPlace<T> implements CaughtSource {
 
   #newSource(transport: Transport, settings: SubscriptionSettings, signs: Signs | undefined): Source<T> {
     const { options, epochs, place } = this.#parts
-    const given = { ...options, transport, topic: place.topic, onMoved: (tier: number) => this.#movedTo(tier) }
+    const { cluster, topic } = place
+    const given = { ...options, transport, cluster, topic, onMoved: (tier: number) => this.#movedTo(tier) }
     const told = { ...(epochs === undefined ? {} : { epochs }), ...(signs === undefined ? {} : { signs }) }
     this.#lanesBefore = this.lanesTaken
     const source = new Source<T>({ ...given, ...told }, settings)

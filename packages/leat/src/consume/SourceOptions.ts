@@ -46,6 +46,8 @@ export type Handler<T> =
 
 export interface SourceOptions<T> {
   readonly transport: Transport
+  /** Name of the cluster in the document. */
+  readonly cluster: string
   readonly topic: string
   /** The topic whose dead letters it has; `topic` when absent. */
   readonly lettersOf?: string

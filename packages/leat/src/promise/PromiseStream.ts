@@ -13,6 +13,7 @@ import { NotAwaited } from "./NotAwaited.ts"
 import type { PublishAllCall, PublishAllDone, PublishCall, Publishing } from "../publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "../publish/Receipt.ts"
 import type { EventBatch } from "../consume/SourceOptions.ts"
+import type { StoredEvent, StoredRange } from "../consume/storedRanges.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
@@ -357,6 +358,33 @@ export class PromiseStream<T> {
    */
   bounds(group?: string): Promise<ReadonlyArray<PartitionBounds>> {
     return Effect.runPromise(this.#stream.bounds(group))
+  }
+
+  /**
+   * Where all that is stored of this stream lies, as `stored` of an Effect stream: a range for each partition of each of its epochs, the oldest first; with a group, how far that
+   * has settled each. Rejects with `TransportError` or `RouteError`.
+   *
+   * @example
+   * ```ts
+   * // [{ cluster: "main", topic: "risk.beacons.sighting", partition: 0, epoch: 1, from: 0n, to: 12n }, ...]
+   * const ranges = await sightings.stored()
+   * ```
+   */
+  stored(group?: string): Promise<ReadonlyArray<StoredRange>> {
+    return Effect.runPromise(this.#stream.stored(group))
+  }
+
+  /**
+   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. Throws `TransportError` or `RouteError`.
+   *
+   * @example
+   * ```ts
+   * for (const range of await sightings.stored())
+   *   for await (const { event } of sightings.read(range)) if (event !== undefined) state.observe(event)
+   * ```
+   */
+  read(range: StoredRange): AsyncIterable<StoredEvent<T>> {
+    return Stream.toAsyncIterable(this.#stream.read(range))
   }
 
   #rejected({ path, message }: RouteFault): Rejected {

@@ -8,7 +8,7 @@ import type { DeliveryInfo } from "../../src/consume/DeliveryInfo.ts"
 import type { Whereabouts } from "../../src/consume/Whereabouts.ts"
 import { Ledger } from "../../src/ledger/Ledger.ts"
 import { ReadGroups } from "../../src/routes/ReadGroups.ts"
-import { type Route, Routes, type SubscriptionSettings } from "../../src/routes/Routes.ts"
+import { type Route, RouteError, Routes, type SubscriptionSettings } from "../../src/routes/Routes.ts"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import type { Note } from "../contracts/Note.ts"
 import { contract, counting, type MovedStream, stream } from "./MovedStream.ts"
@@ -32,6 +32,8 @@ export interface MemberOptions {
   readonly fallback?: string
   /** The cluster that does not let it in. */
   readonly refuses?: string
+  /** The cluster that no document names any more. */
+  readonly gone?: () => string | undefined
 }
 
 export class MovedMember {
@@ -66,6 +68,8 @@ export class MovedMember {
     },
     transportOf: (cluster) =>
       Effect.gen({ self: this }, function* () {
+        if (cluster === this.options.gone?.())
+          return yield* new RouteError({ faults: [{ path: "clusters", message: `has no ${cluster}` }] })
         const nowMs = yield* Clock.currentTimeMillis
         if (nowMs < (this.options.awayUntilMs?.(cluster) ?? 0))
           return yield* new TransportError({

@@ -1,5 +1,5 @@
 /** A subscription whose stream is moved, story by story, on virtual time. */
-import { Clock, Effect, Exit, Logger, type Scope } from "effect"
+import { Clock, Effect, Exit, Logger, type Scope, Stream } from "effect"
 import type { HandleOptions } from "leat"
 import { simulate } from "leat/testing"
 import type { From } from "leat/transport"
@@ -422,6 +422,37 @@ describe("a subscription whose stream is moved", () => {
     )
     expect(warnings.filter((one) => one.includes("epoch 3"))).toHaveLength(1)
   })
+
+  it(
+    "leaves out of what is stored what other epochs have in a range, and a retired place whose cluster is gone",
+    story(
+      Effect.gen(function* () {
+        const moved = yield* inTwoPlaces
+        // Of a mirror that was there, and of a writer that was passed over: late.
+        yield* moved.append(b, event(0, 7, 1), event(0, 2, 2))
+        yield* move(moved, b, a)
+        yield* moved.append(a, event(0, 8, 1), event(0, 3, 3))
+        let gone: string | undefined
+        const member = yield* opened(moved, { gone: () => gone })
+        const consuming = yield* member.consuming
+        const texts = Effect.gen(function* () {
+          const found: Array<string> = []
+          for (const range of yield* consuming.stored(undefined))
+            found.push(
+              ...(yield* Stream.runCollect(consuming.read(range))).flatMap(({ event: one }) => one?.text ?? [])
+            )
+          return found.filter((text) => text.startsWith("0/0/"))
+        })
+        expect(yield* texts).toEqual(["0/0/0", "0/0/1", "0/0/2", "0/0/3"])
+        gone = "two"
+        expect(yield* Effect.flip(texts)).toMatchObject({ _tag: "RouteError" })
+        retire(moved, 1)
+        retire(moved, 2)
+        yield* Effect.sleep(1)
+        expect(yield* texts).toEqual(["0/0/0", "0/0/3"])
+      })
+    )
+  )
 
   it(
     "gives nothing behind an end that was told while it waited there, unplaced, for what comes",

@@ -4,6 +4,7 @@ import fc from "fast-check"
 import { seededRandom, simulate } from "leat/testing"
 import type { Place } from "../../src/control/ControlRecord.ts"
 import type { Epoch } from "../../src/control/Placement.ts"
+import type { Consuming } from "../../src/consume/Consuming.ts"
 import type { DeliveryInfo } from "../../src/consume/DeliveryInfo.ts"
 import type { Note } from "../contracts/Note.ts"
 import { MovedMember } from "./MovedMember.ts"
@@ -334,7 +335,8 @@ export class Life {
         for (const one of this.deaths) yield* Fiber.join(one)
         yield* Effect.sleep("30 seconds")
         const topics = new Map(this.counts)
-        return { topics, caughtUpAt, lag, groups: member.groups.of(stream) }
+        const history = yield* Effect.orDie(Effect.eventually(historyIn(consuming)))
+        return { topics, caughtUpAt, lag, history, groups: member.groups.of(stream) }
       })
     )
     const raw = yield* Effect.forEach(Object.values(places), (place) => moved.raw(place))
@@ -346,6 +348,21 @@ export class Life {
     }
     return { raw: raw.flat(), settled, ends, ...last }
   }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+}
+
+/** What is stored, as it is read without a group: `topic/partition@position event`. */
+function historyIn(consuming: Consuming<Note>) {
+  return Effect.gen(function* () {
+    const found: Array<string> = []
+    for (const range of yield* consuming.stored("g")) {
+      if (range.from < range.to && range.settled !== range.to)
+        yield* Effect.die(new Error(`not settled: ${range.topic}/${range.partition}`))
+      const events = yield* Stream.runCollect(consuming.read(range))
+      for (const { event, info } of events)
+        found.push(`${info.cluster} ${info.topic}/${info.partition}@${info.position} ${event?.text}`)
+    }
+    return found
+  })
 }
 
 /** What became of it all. */

@@ -42,6 +42,24 @@ const disorderIn = ({ life: { happened } }: LifeEnd) => {
   return wrong
 }
 
+/** What is in the ranges, epoch by epoch, and the partitions of each one after the other. */
+const storedIn = (end: LifeEnd) => {
+  const { epochs } = end.life
+  const of = (one: RawRecord) => {
+    const epoch = epochOf(end, one)
+    return one.event === undefined || epoch === undefined ? [] : [{ ...one, epoch }]
+  }
+  const at = (one: ReturnType<typeof of>[number]) => [epochs.indexOf(one.epoch), one.partition, one.position] as const
+  return end.raw
+    .flatMap(of)
+    .toSorted((one, other) => {
+      const [mine, theirs] = [at(one), at(other)]
+      const differs = mine.findIndex((value, index) => value !== theirs[index])
+      return (mine[differs] ?? 0) - (theirs[differs] ?? 0)
+    })
+    .map((one) => `${one.epoch.place.cluster} ${nameOf(one)} ${one.event}`)
+}
+
 /** When a member heard where an epoch ends; from then on it reads nothing that is stored behind it. */
 const heardAtMs = ({ life }: LifeEnd, member: number, epoch: number): number => {
   const at = life.moved.states.findIndex((state) =>
@@ -95,6 +113,7 @@ describe("a group whose stream is moved", () => {
           unsettled: unsettledIn(end),
           members: wrongMembersIn(end)
         }).toEqual({ missing: [], notCaughtUp: [], lag: 0n, disorder: [], outside: [], unsettled: [], members: [] })
+        expect(end.history).toEqual(storedIn(end))
         const { life } = end
         for (const { ledger } of life.members.filter(({ isDead }) => !isDead))
           expect(ledger.snapshot().lanes.filter(({ balanced }) => !balanced)).toEqual([])

@@ -3,9 +3,67 @@ import type { Mutant } from "./Mutant.ts"
 const line = "consume/EpochLine.test.ts"
 const stories = "consume/movedReads.test.ts"
 const worlds = "consume/movedWorlds.test.ts"
+const stored = "consume/storedRanges.test.ts"
+const lives = "handles all of each epoch in order, nothing else, and leaves nothing open"
 
 /** Bugs of the reading of a stream that is moved: what is given where, when the next place begins, and when an old one is left. */
 export const movedReadMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "what was sent again elsewhere is read where it lies late, too",
+    file: "consume/storedRanges.ts",
+    find: `if (firstEpoch !== undefined && !isOf(epoch, firstEpoch, meta?.epoch)) continue`,
+    replace: ``,
+    foundBy: stories,
+    test: "what other epochs have in a range"
+  },
+  {
+    name: "what is stored of an epoch is told without its end",
+    file: "consume/storedRanges.ts",
+    find: `last === undefined || row.end < BigInt(last) ? row.end : BigInt(last)`,
+    replace: `row.end`,
+    foundBy: worlds,
+    test: lives
+  },
+  {
+    name: "what is stored of an epoch is told without its begin",
+    file: "consume/storedRanges.ts",
+    find: `latest(row.start, BigInt(first))`,
+    replace: `row.start`,
+    foundBy: worlds,
+    test: lives
+  },
+  {
+    name: "what lay in a place before the first move, of an epoch before, is not read",
+    file: "consume/storedRanges.ts",
+    find: `said === epoch || (epoch === firstEpoch && said < firstEpoch)`,
+    replace: `said === epoch`,
+    foundBy: worlds,
+    test: lives
+  },
+  {
+    name: "what is stored cannot be told any more once a place that was left has lost its cluster",
+    file: "consume/storedRanges.ts",
+    find: `if (!isLeft) return asked`,
+    replace: `return asked`,
+    foundBy: stories,
+    test: "a retired place whose cluster is gone"
+  },
+  {
+    name: "what is stored leaves a place out whose cluster is gone and that is not retired",
+    file: "consume/storedRanges.ts",
+    find: `if (!isLeft) return asked`,
+    replace: ``,
+    foundBy: stories,
+    test: "a retired place whose cluster is gone"
+  },
+  {
+    name: "what cannot be read is passed over in what is stored",
+    file: "consume/storedRanges.ts",
+    find: `else if ("tag" in event.failure)`,
+    replace: `else if ("none" in event.failure && "tag" in event.failure)`,
+    foundBy: stored,
+    test: "what cannot be read"
+  },
   {
     name: "a record behind the end of its epoch is given",
     file: "consume/EpochLine.ts",

@@ -1,0 +1,183 @@
+/**
+ * What of a stream is stored, wherever it lies and lay, and how it is read without a group: to build a state anew, to compare, to look for something.
+ * A stream that nobody has moved has one range for each partition; one that was moved has them for each of its epochs, the oldest first, so who reads
+ * them in this order reads every key in the order in which it was published.
+ */
+import { Effect, Stream } from "effect"
+import type { DeliveryInfo, ReadFrom } from "./DeliveryInfo.ts"
+import { RecordDelivery } from "./DeliveryInfo.ts"
+import { readEvent } from "./readEvent.ts"
+import { NoEvent, type SourceOptions } from "./SourceOptions.ts"
+import type { Whereabouts } from "./Whereabouts.ts"
+import type { Epoch } from "../control/Placement.ts"
+import { isObject, kindOf, shown } from "../given/takes.ts"
+import { type Leg, RouteError } from "../routes/Routes.ts"
+import { readMeta } from "../record/Wire.ts"
+import { recordsOf } from "../transport/ReceivedRecords.ts"
+import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
+
+/** Positions [from, to) of one partition of a topic in which events of a stream lie. */
+export interface StoredRange {
+  /** Its name in the document. */
+  readonly cluster: string
+  readonly topic: string
+  readonly partition: number
+  /** Number of the epoch; of a stream that nobody has moved that of its leg. */
+  readonly epoch: number
+  readonly from: Position
+  readonly to: Position
+  /** Of the group that was asked for: the first position of the range that it has not settled; absent where it has settled nothing in that topic. */
+  readonly settled?: Position
+}
+
+/** What is told of an event that is read without a group: nobody handles it. */
+export type StoredInfo = Omit<DeliveryInfo, "attempt" | "signal">
+
+/** An event as it is stored. */
+export interface StoredEvent<T> {
+  /** Undefined: a tombstone, or what `fault` says. */
+  readonly event: T | undefined
+  /** Why the record cannot be read as an event. */
+  readonly fault?: string
+  readonly info: StoredInfo
+}
+
+/** Of a stream as it is read. */
+export interface StoredParts<T> extends Pick<SourceOptions<T>, "stream" | "type" | "decode" | "isKeyPersonal"> {
+  readonly leg: Leg
+  readonly transport: Transport
+  readonly whereabouts: Whereabouts | undefined
+}
+
+type Stored<A> = Effect.Effect<A, TransportError | RouteError>
+
+export function storedRanges<T>(parts: StoredParts<T>, group: string | undefined): Stored<ReadonlyArray<StoredRange>> {
+  const { leg, transport, whereabouts } = parts
+  const epochs = whereabouts?.placement()?.epochs.filter(({ begin }) => begin !== undefined) ?? []
+  if (whereabouts === undefined || epochs.length === 0)
+    return Effect.map(transport.bounds(leg.topic, group), (rows) =>
+      rows.map((row) => rangeOf(leg, leg.epoch, row, row.start, row.end))
+    )
+  return Effect.gen(function* () {
+    const found: Array<StoredRange> = []
+    const known = new Map<string, ReadonlyArray<PartitionBounds>>()
+    for (const epoch of epochs) {
+      const { cluster, topic } = epoch.place
+      const name = `${cluster}/${topic}`
+      const isLeft = epochs.every(
+        ({ phase, place }) => `${place.cluster}/${place.topic}` !== name || phase === "retired"
+      )
+      const rows = known.get(name) ?? (yield* boundsAt(whereabouts, cluster, topic, group, isLeft))
+      known.set(name, rows)
+      found.push(...rangesOf(epoch, rows))
+    }
+    return found
+  }).pipe(Effect.scoped)
+}
+
+/** Of a cluster that no document names any more nothing can be read: what was left there is no part of what is stored. */
+function boundsAt(
+  { transportOf }: Whereabouts,
+  cluster: string,
+  topic: string,
+  group: string | undefined,
+  isLeft: boolean
+): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError | RouteError> {
+  const asked = Effect.scoped(Effect.flatMap(transportOf(cluster), (transport) => transport.bounds(topic, group)))
+  if (!isLeft) return asked
+  return Effect.catchTag(asked, "RouteError", () => Effect.succeed<ReadonlyArray<PartitionBounds>>([]))
+}
+
+function rangesOf(
+  { epoch, place, begin, end }: Epoch,
+  rows: ReadonlyArray<PartitionBounds>
+): ReadonlyArray<StoredRange> {
+  return rows.flatMap((row) => {
+    const first = begin?.[row.partition]
+    if (first === undefined) return []
+    const last = end?.[row.partition]
+    const from = latest(row.start, BigInt(first))
+    const to = last === undefined || row.end < BigInt(last) ? row.end : BigInt(last)
+    return [rangeOf(place, epoch, row, from, latest(from, to))]
+  })
+}
+
+function rangeOf(
+  { cluster, topic }: Pick<StoredRange, "cluster" | "topic">,
+  epoch: number,
+  { partition, settled }: PartitionBounds,
+  from: Position,
+  to: Position
+): StoredRange {
+  const range = { cluster, topic, partition, epoch, from, to }
+  if (settled === undefined) return range
+  return { ...range, settled: settled > to ? to : latest(from, settled) }
+}
+
+function latest(one: Position, other: Position): Position {
+  return one > other ? one : other
+}
+
+/** The events of a range, in the order in which they lie. What is no event of the stream, or of another epoch, is left out. */
+export function readStored<T>(
+  parts: StoredParts<T>,
+  range: StoredRange
+): Stream.Stream<StoredEvent<T>, TransportError | RouteError> {
+  const wrong = rangeFault(range)
+  if (wrong !== undefined) return Stream.fail(new RouteError({ faults: [{ path: "range", message: wrong }] }))
+  const { cluster, topic, partition, from, to } = range
+  if (from >= to) return Stream.empty
+  const read = (transport: Transport) =>
+    Stream.flattenIterable(
+      Stream.map(transport.read(topic, partition, { fromPosition: from, toPosition: to }), (batch) =>
+        eventsOf(parts, range, batch)
+      )
+    )
+  const { leg, transport, whereabouts } = parts
+  if (cluster === leg.cluster) return read(transport)
+  if (whereabouts === undefined) {
+    const message = `the cluster ${cluster} is none in which this stream lies: it lies in ${leg.cluster}`
+    return Stream.fail(new RouteError({ faults: [{ path: "range.cluster", message }] }))
+  }
+  return Stream.unwrap(Effect.map(whereabouts.transportOf(cluster), read))
+}
+
+function eventsOf<T>(
+  { stream, type, decode, isKeyPersonal, whereabouts }: StoredParts<T>,
+  { cluster, topic, partition, epoch }: StoredRange,
+  batch: ReceivedBatch
+): ReadonlyArray<StoredEvent<T>> {
+  const records = recordsOf(batch)
+  const firstEpoch = whereabouts?.placement()?.epochs[0]?.epoch
+  const from: ReadFrom = { cluster, topic, stream, partition, isKeyPersonal }
+  const found: Array<StoredEvent<T>> = []
+  for (let index = 0; index < records.length; index++) {
+    const isPlain = firstEpoch === undefined && records.isPlainEvent(index, stream)
+    const meta = isPlain ? undefined : readMeta(records.headers(index), stream)
+    if (firstEpoch !== undefined && !isOf(epoch, firstEpoch, meta?.epoch)) continue
+    const event = readEvent({ stream, type, decode }, meta, records, index)
+    const info = new RecordDelivery(records, index, from, 1, meta)
+    if (!(event instanceof NoEvent)) found.push({ event, info })
+    else if (event.failure === undefined) found.push({ event: undefined, info })
+    else if ("tag" in event.failure)
+      found.push({ event: undefined, fault: event.failure.detail ?? event.failure.tag, info })
+  }
+  return found
+}
+
+/** Before the first move legs wrote whatever epoch the document said, or none. Later what another epoch has written late was sent again elsewhere. */
+function isOf(epoch: number, firstEpoch: number, said: number | undefined): boolean {
+  return said === undefined || said === epoch || (epoch === firstEpoch && said < firstEpoch)
+}
+
+function rangeFault(range: unknown): string | undefined {
+  if (!isObject(range)) return `is one that \`stored\` gives, and not ${kindOf(range)}`
+  const { cluster, topic, partition, epoch, from, to } = range
+  for (const [name, value] of Object.entries({ cluster, topic }))
+    if (typeof value !== "string" || value === "") return `${name}: ${shown(value)} is no name`
+  for (const [name, value] of Object.entries({ partition, epoch }))
+    if (!Number.isSafeInteger(value) || Number(value) < 0) return `${name}: ${shown(value)} is no whole number from 0`
+  for (const [name, value] of Object.entries({ from, to }))
+    if (typeof value !== "bigint" || value < 0n) return `${name}: ${shown(value)} is not a position: a bigint from 0n`
+  return undefined
+}
