@@ -22,6 +22,10 @@ export interface JobArguments {
   /** Whether to begin a new run, whatever is there. */
   readonly isFresh: boolean
   readonly directory: string | undefined
+  /** Whether the streams go to a second place meanwhile, and come back. */
+  readonly moves: boolean
+  /** Whether that is Kafka, because `KAFKA_BROKERS` says where one is. */
+  readonly movesToKafka: boolean
   /** Absent: one process does all. */
   readonly role: Role | undefined
   /** Times real time; `max` without any pause; `minute`: each input scaled to a minute. */
@@ -42,6 +46,7 @@ export const usage = `npm start -- [options]
   --directory DIR      where the log stands; default: a folder below .leat/demo for each set of input files
   --role ROLE          only a part, with others beside it on one log: publisher, positions or alerts
   --fresh              a new run beside the one that is there; nothing is deleted
+  --move               the streams go to a second log, or to Kafka where KAFKA_BROKERS is, and come back, while everything goes on
   --config FILE        route document (YAML or JSON) instead of packages/demo/routes.log.yaml
   --speed max|N        as fast as it goes, or N times real time; default: everything in a lively minute
   --color auto         auto, always or never; NO_COLOR and FORCE_COLOR are heard
@@ -52,9 +57,13 @@ export const usage = `npm start -- [options]
 Ctrl-C stops it when what is under way is stored; the same command goes on from there.`
 
 /** Reads the command line; throws `Misuse`. `shared` is the folder whose data is taken by default. */
-export function readArguments(args: ReadonlyArray<string>, shared: string): JobArguments {
+export function readArguments(
+  args: ReadonlyArray<string>,
+  shared: string,
+  env: Readonly<Record<string, string | undefined>> = {}
+): JobArguments {
   const { values } = parse(args)
-  const { config, speed, json = false, help = false, fresh: isFresh = false } = values
+  const { config, speed, json = false, help = false, fresh: isFresh = false, move: moves = false } = values
   const transport = oneOf("--transport", transports, values.transport)
   const role = oneOf("--role", roles, values.role)
   const color = oneOf("--color", colors, values.color) ?? "auto"
@@ -64,6 +73,10 @@ export function readArguments(args: ReadonlyArray<string>, shared: string): JobA
     throw new Misuse("--role needs a log that processes can share: leave --transport memory out")
   if (transport === "memory" && directory !== undefined)
     throw new Misuse("--directory is where a log stands: leave --transport memory out")
+  if (moves && transport === "memory") throw new Misuse("--move goes on where it stopped: leave --transport memory out")
+  if (moves && config !== undefined)
+    throw new Misuse("--move has a document of its own, packages/demo/routes.move.yaml: leave --config out")
+  if (moves && role !== undefined) throw new Misuse("--move is for a job in one process: leave --role out")
   if (isFresh && role !== undefined && role !== "publisher")
     throw new Misuse(`--fresh begins a run: give it to the publisher, start it first, and --role ${role} follows`)
   const named = values.beacons !== undefined || values.logs !== undefined
@@ -73,7 +86,9 @@ export function readArguments(args: ReadonlyArray<string>, shared: string): JobA
   for (const file of values.logs ?? []) requireFile("--logs", file)
   requireDifferent([...beacons, ...logs])
   const inputs = { beacons, logs, isSample: beacons.length + logs.length === 0 }
-  return { ...inputs, transport, config, isFresh, directory, role, speed: readSpeed(speed), color, json, help }
+  const movesToKafka = moves && (env["KAFKA_BROKERS"] ?? "") !== ""
+  const places = { transport, config, isFresh, directory, moves, movesToKafka }
+  return { ...inputs, ...places, role, speed: readSpeed(speed), color, json, help }
 }
 
 function parse(args: ReadonlyArray<string>) {
@@ -90,6 +105,7 @@ function parse(args: ReadonlyArray<string>) {
         role: { type: "string" },
         config: { type: "string" },
         fresh: { type: "boolean" },
+        move: { type: "boolean" },
         speed: { type: "string" },
         color: { type: "string" },
         json: { type: "boolean" },

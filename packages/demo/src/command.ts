@@ -38,14 +38,18 @@ async function ending(args: ReadonlyArray<string>, surroundings: CommandSurround
 
 async function runJobOf(args: ReadonlyArray<string>, surroundings: CommandSurroundings): Promise<number> {
   const { stdout, stderr, env, signals } = surroundings
-  const asked = readArguments(args, shared)
+  const asked = readArguments(args, shared, env)
   if (asked.help) {
     stdout.write(`${usage}\n`)
     return 0
   }
   const report = reportFor(asked, asked.json ? stderr : stdout, env)
   // leat's own warnings: they would go to stdout.
-  const logger = Logger.make(({ message }) => report.trouble([message].flat().map(String).join(" ")))
+  const logger = Logger.make(({ message, logLevel }) => {
+    const sentence = [message].flat().map(String).join(" ")
+    if (logLevel === "Info") report.note(sentence)
+    else report.trouble(sentence)
+  })
   const job = runJob({ args: asked, report, isStopped: () => signals.first !== undefined })
   const exit = await Effect.runPromiseExit(Effect.provide(job, Logger.layer([logger])))
   report.close()

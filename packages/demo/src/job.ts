@@ -1,5 +1,5 @@
-import { Clock, Effect, type Scope } from "effect"
-import type { OpenLeat, RouteError, TransportError } from "leat"
+import { Clock, Effect, Fiber, type Scope } from "effect"
+import type { ControlError, OpenLeat, RouteError, TransportError } from "leat"
 import { type JobArguments, Misuse } from "./arguments.ts"
 import { compare } from "./check/compare.ts"
 import { survey, type Survey } from "./check/survey.ts"
@@ -10,6 +10,7 @@ import { publishInput, type PublisherListener } from "./publisher/publisher.ts"
 import { PublisherTurn } from "./publisher/PublisherTurn.ts"
 import { awaitEnd } from "./run/awaitEnd.ts"
 import { type Document, documentFor } from "./run/documents.ts"
+import { thereAndBack } from "./run/moving.ts"
 import { openRun, type RunTaken } from "./run/openRun.ts"
 import { RunFolder } from "./run/RunFolder.ts"
 import { runPrefix } from "./run/Runs.ts"
@@ -41,7 +42,7 @@ export const runJob = Effect.fnUntraced(function* (options: JobOptions) {
 })
 
 /** In the topics of a named directory or of a document: a run that is there is never deleted, a new one begins beside it. */
-const whereNamed = (prepared: Prepared): Effect.Effect<Ending, RouteError | TransportError | Misuse> => {
+const whereNamed = (prepared: Prepared): Effect.Effect<Ending, RouteError | TransportError | ControlError | Misuse> => {
   const { directory } = prepared.args
   return runIn(prepared, directory, false).pipe(
     Effect.scoped,
@@ -55,7 +56,7 @@ const whereNamed = (prepared: Prepared): Effect.Effect<Ending, RouteError | Tran
 const inOwnFolder = Effect.fnUntraced(function* (prepared: Prepared) {
   const { args, report } = prepared
   const folder = new RunFolder(yield* Effect.promise(() => inputDigest(args)))
-  const again = (directory: string): Effect.Effect<Ending, RouteError | TransportError | Misuse> =>
+  const again = (directory: string): Effect.Effect<Ending, RouteError | TransportError | ControlError | Misuse> =>
     runIn(prepared, directory, true).pipe(
       Effect.scoped,
       Effect.catchTag("RunTaken", ({ isFinished }) => {
@@ -83,21 +84,36 @@ const runIn = Effect.fnUntraced(function* (
   prepared: Prepared,
   directory: string | undefined,
   isOwnFolder: boolean
-): Effect.fn.Return<Ending, RouteError | TransportError | Misuse | RunTaken, Scope.Scope> {
+): Effect.fn.Return<Ending, RouteError | TransportError | ControlError | Misuse | RunTaken, Scope.Scope> {
   const { args, report, document, plan, survey: known, isStopped } = prepared
   const startedAtMs = yield* Clock.currentTimeMillis
   const opened = yield* openRun({ args, document, expected: known.expected, directory, isOwnFolder })
-  const { leat, streams, transport, carrier, run } = opened
+  const { leat, streams, transport, carrier, run, control } = opened
   if (args.isFresh && run > 0)
     report.note(
       `a new run, number ${run}: its topics begin with ${runPrefix(run)}; the runs before it stay as they are`
     )
   report.begin({ headline: headline(args, leat, directory), lines: known.lines, role: args.role, plan })
   yield* Effect.forkScoped(watch(leat, streams, report))
-  const consumers = yield* startConsumers(leat, streams, plan, args.role, report)
+  const consumers = yield* startConsumers(streams, plan, args.role, report)
   const listener = new CountingListener(report)
+  const moving =
+    control === undefined || directory === undefined || !args.moves
+      ? undefined
+      : yield* Effect.forkScoped(
+          thereAndBack({
+            ...control,
+            leat,
+            streams,
+            directory,
+            run,
+            report,
+            isStopped,
+            share: () => (known.lines === 0 ? 1 : listener.done / known.lines)
+          })
+        )
   const isPublisher = args.role === undefined || args.role === "publisher"
-  const isComplete = yield* awaitEnd({
+  const hasEnded = yield* awaitEnd({
     streams,
     expected: known.expected,
     role: args.role,
@@ -114,9 +130,11 @@ const runIn = Effect.fnUntraced(function* (
         }
       : undefined
   })
+  const hasMoved = moving === undefined || (yield* Fiber.join(moving))
+  const isComplete = hasEnded && hasMoved
   for (const subscription of consumers.subscriptions) yield* subscription.stop
   yield* leat.flush
-  const faults = yield* compare({ leat, streams, consumers, expected: known.expected, role: args.role, isComplete })
+  const faults = yield* compare({ streams, consumers, expected: known.expected, role: args.role, isComplete })
   const seconds = ((yield* Clock.currentTimeMillis) - startedAtMs) / 1000
   const { positions, sos, security } = consumers
   const consumed = positions.consumed + sos.consumed + security.consumed
@@ -129,6 +147,8 @@ const runIn = Effect.fnUntraced(function* (
 /** Tells the report, and counts the malformed lines. */
 class CountingListener implements PublisherListener {
   malformedLines = 0
+  /** Lines of the input that are behind us. */
+  done = 0
   readonly #report: Report
 
   constructor(report: Report) {
@@ -145,6 +165,7 @@ class CountingListener implements PublisherListener {
   }
 
   progress(done: number): void {
+    this.done = done
     this.#report.progress(done)
   }
 

@@ -52,6 +52,9 @@ describe("a wrong call is one sentence and exit code 2", () => {
       [["--directory", join(folder, "full")], "holds no log and is not empty (letter.txt)"],
       [["--directory", join(folder, "d"), "--transport", "memory"], "--directory is where a log stands"],
       [["--directory", join(folder, "d"), "--config", memory], "says itself where its log is"],
+      [["--move", "--transport", "memory"], "--move goes on where it stopped: leave --transport memory out"],
+      [["--move", "--config", memory], "--move has a document of its own, packages/demo/routes.move.yaml"],
+      [["--move", "--role", "alerts"], "--move is for a job in one process: leave --role out"],
       [["--role", "alerts", "--config", memory], "--role needs a transport that processes can share"],
       [["--transport", "log", "--config", memory], "the document of --config is on memory"]
     ]

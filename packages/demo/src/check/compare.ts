@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import type { OpenLeat } from "leat"
 import type { Role } from "../arguments.ts"
 import type { Consumers } from "../consumers/consumers.ts"
 import type { Streams } from "../streams/streams.ts"
@@ -9,7 +8,6 @@ import type { LineSet } from "../streams/LineSet.ts"
 import { storedLines, storedTexts } from "../streams/readBack.ts"
 
 export interface Comparison {
-  readonly leat: OpenLeat
   readonly streams: Streams
   readonly consumers: Consumers
   readonly expected: Expected
@@ -19,14 +17,7 @@ export interface Comparison {
 }
 
 /** How the part of a role differs from what the input says, judged by raw reads. Empty when it does not. */
-export const compare = Effect.fnUntraced(function* ({
-  leat,
-  streams,
-  consumers,
-  expected,
-  role,
-  isComplete
-}: Comparison) {
+export const compare = Effect.fnUntraced(function* ({ streams, consumers, expected, role, isComplete }: Comparison) {
   const faults: Array<string> = []
   const judge = (name: string, wanted: ReadonlyArray<string>, found: ReadonlyArray<string>) =>
     faults.push(...differences(name, wanted, found, { mayMiss: !isComplete }))
@@ -34,22 +25,18 @@ export const compare = Effect.fnUntraced(function* ({
     faults.push(...lineDifferences(name, wanted, found, { mayMiss: !isComplete }))
   const { positions, sos, security } = consumers
   if (role === undefined || role === "publisher") {
-    judgeLines(
-      "sightings stored",
-      expected.sightings,
-      yield* storedLines(leat, streams.sightings, (one) => one.inputRef)
-    )
-    judgeLines("log lines stored", expected.lines, yield* storedLines(leat, streams.logs, (one) => one.inputRef))
+    judgeLines("sightings stored", expected.sightings, yield* storedLines(streams.sightings, (one) => one.inputRef))
+    judgeLines("log lines stored", expected.lines, yield* storedLines(streams.logs, (one) => one.inputRef))
   }
   if (role === undefined || role === "positions") {
     judgeLines("sightings handled", expected.sightings, yield* positions.handled)
-    judge("estimates", expected.estimates, yield* storedTexts(leat, streams.estimates, estimateText))
+    judge("estimates", expected.estimates, yield* storedTexts(streams.estimates, estimateText))
   }
   if (role === undefined || role === "alerts") {
     judgeLines("estimates handled", expected.located, yield* sos.handled)
     judgeLines("log lines handled", expected.lines, yield* security.handled)
-    judge("SOS alerts", expected.sosAlerts, yield* storedTexts(leat, streams.sosAlerts, sosText))
-    judge("security alerts", expected.securityAlerts, yield* storedTexts(leat, streams.securityAlerts, securityText))
+    judge("SOS alerts", expected.sosAlerts, yield* storedTexts(streams.sosAlerts, sosText))
+    judge("security alerts", expected.securityAlerts, yield* storedTexts(streams.securityAlerts, securityText))
   }
   return faults
 })

@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import type { OpenLeat } from "leat"
 import type { Role } from "../arguments.ts"
 import { sosText } from "../domain/resultText.ts"
 import { PositionEstimator } from "../domain/positions.ts"
@@ -27,7 +26,6 @@ const records = 256
  * events count as done: if the process dies in between, they come again and nothing is lost.
  */
 export const startConsumers = Effect.fnUntraced(function* (
-  leat: OpenLeat,
   streams: Streams,
   plan: FloorPlan,
   role: Role | undefined,
@@ -35,7 +33,6 @@ export const startConsumers = Effect.fnUntraced(function* (
 ) {
   const { sightings, logs, estimates, sosAlerts, securityAlerts } = streams
   const positions = new Follower({
-    leat,
     group: "positions",
     events: sightings,
     results: estimates,
@@ -50,7 +47,6 @@ export const startConsumers = Effect.fnUntraced(function* (
     resultNames: new LineSet()
   })
   const sos = new Follower({
-    leat,
     group: "sos",
     events: estimates,
     results: sosAlerts,
@@ -62,7 +58,6 @@ export const startConsumers = Effect.fnUntraced(function* (
     watch: (estimate) => listener.estimate(estimate)
   })
   const security = new Follower({
-    leat,
     group: "security",
     events: logs,
     results: securityAlerts,
@@ -110,6 +105,6 @@ export function groupsOf(streams: Streams): ReadonlyArray<Group> {
 
 /** Records that a group has before it, over all members. */
 export const lagOf = ({ group, events }: Group) =>
-  Effect.map(events.bounds(group), (rows) =>
-    rows.reduce((total, { start, end, settled }) => total + Number(end - (settled ?? start)), 0)
+  Effect.map(events.stored(group), (ranges) =>
+    ranges.reduce((total, { from, to, settled = from }) => total + Number(to - settled), 0)
   )

@@ -35,8 +35,8 @@ export interface PublisherListener {
  */
 export const publishInput = Effect.fnUntraced(function* (options: PublisherOptions) {
   const { leat, streams, survey, speed, turn, isStopped, listener } = options
-  const sightings = new StoredNames(leat, streams.sightings, ({ inputRef }) => inputRef, new LineSet())
-  const logs = new StoredNames(leat, streams.logs, ({ inputRef }) => inputRef, new LineSet())
+  const sightings = new StoredNames(streams.sightings, ({ inputRef }) => inputRef, new LineSet())
+  const logs = new StoredNames(streams.logs, ({ inputRef }) => inputRef, new LineSet())
   yield* sightings.refresh
   yield* logs.refresh
   listener.resumed(sightings.size + logs.size)

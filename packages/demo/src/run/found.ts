@@ -1,5 +1,4 @@
 import { Effect } from "effect"
-import type { OpenLeat } from "leat"
 import type { Expected } from "../check/Expected.ts"
 import { readBack } from "../streams/readBack.ts"
 import { groupsOf, lagOf } from "../consumers/consumers.ts"
@@ -27,14 +26,14 @@ export const isFinished = Effect.fnUntraced(function* (streams: Streams, expecte
 })
 
 /** The name of a file that has lines stored but is not in the input; undefined when there is none. */
-export const foreignFile = Effect.fnUntraced(function* (leat: OpenLeat, streams: Streams, expected: Expected) {
+export const foreignFile = Effect.fnUntraced(function* (streams: Streams, expected: Expected) {
   let found: string | undefined
   const look = ({ inputRef }: { readonly inputRef: string }) => {
     const file = fileOf(inputRef)
     if (!expected.sightings.hasFile(file) && !expected.lines.hasFile(file)) found ??= file
   }
-  yield* readBack(leat, streams.sightings, look)
-  yield* readBack(leat, streams.logs, look)
+  yield* readBack(streams.sightings, look)
+  yield* readBack(streams.logs, look)
   return found
 })
 

@@ -6,9 +6,10 @@ import { Leat, type OpenLeat } from "leat"
 import { type JobArguments, Misuse } from "../arguments.ts"
 import type { Expected } from "../check/Expected.ts"
 import { BeaconSighting } from "../gen/risk/v1/beacon.ts"
-import { openStreams } from "../streams/streams.ts"
+import { openStreams, streamNames } from "../streams/streams.ts"
 import { type Document, placedAt } from "./documents.ts"
 import { foreignFile, isBegun, isFinished } from "./found.ts"
+import { controlOf, isMoved, openControl } from "./moving.ts"
 import { beginRun, documentOfRun, newestRun } from "./Runs.ts"
 
 /** What a document of `--config` may name. */
@@ -32,9 +33,16 @@ export const openRun = Effect.fnUntraced(function* (options: OpenOptions) {
   const { args, document, expected, directory, isOwnFolder } = options
   const text = directory === undefined ? document.text : placedAt(document, directory)
   const newest = yield* Effect.scoped(findNewest(options, text))
-  const leat = yield* makeLeat(documentOfRun(text, newest?.run ?? 0))
+  const run = newest?.run ?? 0
+  const routes = documentOfRun(text, run)
+  // A run that was begun with --move goes on where its streams lie, with the flag or without.
+  const hasMoved = directory !== undefined && (args.moves || (yield* isMoved(directory, run)))
+  const moving = hasMoved ? { directory, run } : undefined
+  const control = moving && (yield* openControl(directory ?? "", run, routes, streamNames))
+  const leat = yield* makeLeat(routes, moving && controlOf(moving.directory, run))
   const carrier = carrierOf(leat)
-  const transport = yield* leat.transport(carrier.cluster)
+  // Whoever publishes asks there for its turn, wherever the streams lie.
+  const transport = yield* leat.transport(moving === undefined ? carrier.cluster : "local")
   const streams = yield* openStreams(leat)
   const mustMove = args.isFresh && carrier.isShared && (yield* isBegun(streams))
   if (mustMove && newest !== undefined) {
@@ -42,11 +50,11 @@ export const openRun = Effect.fnUntraced(function* (options: OpenOptions) {
     yield* beginRun(transport, newest.first)
     return yield* new RunTaken({ isFinished: false })
   }
-  const stranger = yield* foreignFile(leat, streams, expected)
+  const stranger = yield* foreignFile(streams, expected)
   if (stranger !== undefined) return yield* Effect.fail(new Misuse(strangerSentence(directory, stranger)))
   if (yield* isFinished(streams, expected)) return yield* new RunTaken({ isFinished: true })
   if (mustMove && isOwnFolder) return yield* new RunTaken({ isFinished: false })
-  return { leat, streams, transport, carrier, run: newest?.run ?? 0 }
+  return { leat, streams, transport, carrier, run, control }
 })
 
 /** The newest of the runs that stand beside each other; undefined where there is one only. */
@@ -61,8 +69,8 @@ const findNewest = Effect.fnUntraced(function* ({ args, isOwnFolder }: OpenOptio
   return { first: topic, run: yield* newestRun(yield* leat.transport(cluster), topic) }
 })
 
-function makeLeat(routes: string) {
-  return Leat.make({ source: "demo", routes, drivers })
+function makeLeat(routes: string, control?: ReturnType<typeof controlOf>) {
+  return Leat.make({ source: "demo", routes, drivers, ...(control === undefined ? {} : { control }) })
 }
 
 const literalSentence = "--fresh: a new run has topics of its own: write {stream} in the topics of --config"

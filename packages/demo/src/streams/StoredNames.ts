@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { EventStream, OpenLeat, RouteError, TransportError } from "leat"
+import type { EventStream, RouteError, StoredRange, TransportError } from "leat"
 import { readBack } from "./readBack.ts"
 
 /** Names of events: a `LineSet` where each is named by a line of input, a `Set` of texts where not. */
@@ -11,14 +11,13 @@ export interface Names {
 
 /** What of a stream is stored already, by a name for each event; looks further with every `refresh`. */
 export class StoredNames<T> {
-  readonly #leat: OpenLeat
   readonly #stream: EventStream<T>
   readonly #name: (event: T) => string
   readonly #names: Names
-  readonly #next = new Map<number, bigint>()
+  /** By partition and epoch. */
+  readonly #next = new Map<string, bigint>()
 
-  constructor(leat: OpenLeat, stream: EventStream<T>, name: (event: T) => string, names: Names) {
-    this.#leat = leat
+  constructor(stream: EventStream<T>, name: (event: T) => string, names: Names) {
     this.#stream = stream
     this.#name = name
     this.#names = names
@@ -35,13 +34,16 @@ export class StoredNames<T> {
   /** Reads what has been stored since the last time. */
   readonly refresh: Effect.Effect<void, TransportError | RouteError> = Effect.suspend(() =>
     readBack(
-      this.#leat,
       this.#stream,
-      (event, partition, position) => {
+      (event, range, position) => {
         this.#names.add(this.#name(event))
-        this.#next.set(partition, position + 1n)
+        this.#next.set(nameOf(range), position + 1n)
       },
-      (partition) => ({ from: this.#next.get(partition) })
+      (range) => ({ from: this.#next.get(nameOf(range)) })
     )
   )
+}
+
+function nameOf({ partition, epoch }: StoredRange): string {
+  return `${partition} of ${epoch}`
 }

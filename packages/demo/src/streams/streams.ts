@@ -4,6 +4,11 @@ import { SecurityAlert, SosAlert } from "../gen/risk/v1/alert.ts"
 import { BeaconSighting, PositionEstimate } from "../gen/risk/v1/beacon.ts"
 import { LogLine } from "../gen/risk/v1/log.ts"
 
+/** All streams of the job. */
+export const streamNames = [BeaconSighting, LogLine, PositionEstimate, SosAlert, SecurityAlert].map(
+  ({ stream }) => stream
+)
+
 /** Opens the five streams of the job. */
 export const openStreams = Effect.fnUntraced(function* (leat: OpenLeat) {
   return {
@@ -20,7 +25,7 @@ export type Streams = Effect.Success<ReturnType<typeof openStreams>>
 /** A stream of whatever type, as far as it can be looked at. */
 export interface AnyStream {
   readonly contract: Pick<ContractInfo, "stream">
-  readonly bounds: EventStream<unknown>["bounds"]
+  readonly stored: EventStream<unknown>["stored"]
 }
 
 export function allStreams(streams: Streams): ReadonlyArray<AnyStream> {
@@ -29,4 +34,4 @@ export function allStreams(streams: Streams): ReadonlyArray<AnyStream> {
 
 /** How many events of a stream are stored. */
 export const storedCount = (stream: AnyStream) =>
-  Effect.map(stream.bounds(), (rows) => rows.reduce((total, { start, end }) => total + Number(end - start), 0))
+  Effect.map(stream.stored(), (ranges) => ranges.reduce((total, { from, to }) => total + Number(to - from), 0))

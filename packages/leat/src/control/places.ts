@@ -14,6 +14,7 @@ import { type Driver, type Transport, TransportError } from "../transport/index.
 import { type Control, apply } from "./Control.ts"
 import { ControlError } from "./ControlError.ts"
 import type { Place } from "./ControlRecord.ts"
+import { keptOpen } from "./keptOpen.ts"
 import { leftBehind, mirrorFault, type SaidOfRest } from "./leftBehind.ts"
 import { endsOf, isSameTopic, type Placement } from "./Placement.ts"
 
@@ -39,9 +40,10 @@ const askMs = 60_000
 
 /** Of whoever can compile documents. */
 export const placesWith =
-  (means: PlacesMeans, said: SaidOfRest = {}): PlacesOf =>
+  (asked: PlacesMeans, said: SaidOfRest = {}): PlacesOf =>
   (control, document) =>
     Effect.gen(function* () {
+      const means = yield* keptOpen(asked)
       const places = new Map<string, Place>()
       const restFaults = (stream: string, placement: Placement, before: Routes, { sink }: Leg) => {
         const { lastEpoch } = placement
@@ -69,7 +71,7 @@ export const placesWith =
         places.set(stream, known ?? (yield* placeOf(means, routes, leg)))
       }
       return places
-    })
+    }).pipe(Effect.scoped)
 
 /** What would stay in the place of a leg, as its cluster says. */
 export function leftBehindIn(

@@ -72,7 +72,9 @@ export const plan = (
 ): Effect.Effect<MovePlan, ControlError> =>
   Effect.andThen(
     given(transport, ["read", "bounds"], asked, { document: asked?.document }),
-    Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked, true)))
+    Effect.scoped(
+      Effect.suspend(() => Effect.flatMap(fleetOf(transport, asked), (fleet) => planned(fleet, asked, true)))
+    )
   )
 
 const planned = (fleet: OpenFleet, asked: MoveAsked, waits: boolean): Effect.Effect<MovePlan, ControlError> => {
@@ -197,8 +199,10 @@ export const status = (
     const named = { topic, drivers: drivers ?? [], author: "" }
     return Effect.andThen(
       given(transport, ["read", "bounds"], named, {}),
-      Effect.flatMap(fleetOf(transport, named), ({ control, steps, places }) =>
-        statusOf(control, steps, drivers === undefined ? undefined : places)
+      Effect.scoped(
+        Effect.flatMap(fleetOf(transport, named), ({ control, steps, places }) =>
+          statusOf(control, steps, drivers === undefined ? undefined : places)
+        )
       )
     )
   })

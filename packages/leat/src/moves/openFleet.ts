@@ -5,6 +5,7 @@ import { ControlledRoutes, type WrittenStream } from "../control/ControlledRoute
 import { ControlError } from "../control/ControlError.ts"
 import { type ControlStream, openControlStream, readAll } from "../control/ControlStream.ts"
 import { type Tool, topicDefault } from "../control/ControlTools.ts"
+import { keptOpen } from "../control/keptOpen.ts"
 import { meansOf, type PlacesMeans } from "../control/places.ts"
 import { isObject, kindOf } from "../given/takes.ts"
 import { References } from "../routes/References.ts"
@@ -31,7 +32,7 @@ export interface OpenFleet extends KnownFleet {
   readonly places: Places
 }
 
-/** Reads all of it. */
+/** Reads all of it. Clusters that are asked something are open until the scope closes. */
 export const fleetOf = Effect.fnUntraced(function* (
   transport: Pick<Transport, "read" | "bounds">,
   {
@@ -39,7 +40,7 @@ export const fleetOf = Effect.fnUntraced(function* (
     drivers,
     partitions
   }: Pick<MoveTool, "topic" | "drivers"> & { readonly partitions?: number | undefined }
-): Effect.fn.Return<OpenFleet, ControlError> {
+): Effect.fn.Return<OpenFleet, ControlError, Scope.Scope> {
   const references = yield* References
   const seen = new Map<string, number>()
   const steps = new LastSteps()
@@ -47,7 +48,7 @@ export const fleetOf = Effect.fnUntraced(function* (
     if (record.timeMs > 0) seen.set(record.entry.author, record.timeMs)
     steps.see(record)
   })
-  const means = meansOf(drivers, references, partitions)
+  const means = yield* keptOpen(meansOf(drivers, references, partitions))
   const silence = new Silence(control, seen, yield* Clock.currentTimeMillis)
   return { control, seen, silence, steps, means, places: new Places((cluster) => openedOf(control, means, cluster)) }
 })

@@ -55,6 +55,37 @@ const put = (
   )
 
 describe("the start of a move", () => {
+  it("opens each cluster once for a plan and for a start, however many streams go, and closes all of them", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, drivers } = yield* opened(fleet)
+        const counts = { opened: 0, open: 0 }
+        const counting = drivers.map((driver): Driver => ({
+          ...driver,
+          open: (...given) =>
+            Effect.acquireRelease(
+              Effect.tap(driver.open(...given), () =>
+                Effect.sync(() => {
+                  counts.opened++
+                  counts.open++
+                })
+              ),
+              () => Effect.sync(() => void counts.open--)
+            )
+        }))
+        const document = documentOf(2, 'b/"{stream}"')
+        const streams = Array.from({ length: 7 }, (_, index) => `test.s${index}`)
+        const move = { ...tool, drivers: counting, document, streams }
+        expect((yield* MoveTools.plan(fleet.transport, move)).moves).toHaveLength(7)
+        expect(counts).toEqual({ opened: 2, open: 0 })
+        expect((yield* MoveTools.start(fleet.transport, move)).moves).toHaveLength(7)
+        // The places of a document are asked apart from the plan that it follows.
+        expect(counts.opened).toBeLessThanOrEqual(6)
+        expect(counts.open).toBe(0)
+      })
+    )
+  })
+
   it("places the stream, waits until all processes know, and applies the document", () => {
     story((fleet) =>
       Effect.gen(function* () {

@@ -14,6 +14,14 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a tool opens a cluster for each of its questions",
+    file: "control/keptOpen.ts",
+    find: `Effect.sync(() => void opened.set(key, transport))`,
+    replace: `Effect.void`,
+    foundBy: "moves/MoveTools.test.ts",
+    test: "opens each cluster once for a plan and for a start"
+  },
+  {
     name: "what stands in for one source is not asked for of another",
     file: "control/places.ts",
     find: `return routes.routesOf(stream).flatMap(({ legs }) => legs)`,
