@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url"
 import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
+import LongestFirst from "./tools/longest-first.ts"
 
 // Workers of vitest, and the processes and threads that tests start, read TypeScript and Effect compiled: half of what a start
 // costs. In the environment, because Node looks for it before a test could set it. Coverage is less exact with it.
@@ -57,7 +58,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Two cores: more workers only take turns where tests compute, and tests that measure time would see it.
     maxWorkers: 2,
-    sequence: { groupOrder: 1 },
+    sequence: { groupOrder: 1, sequencer: LongestFirst },
     projects: [
       project("leat", ["packages/leat/test/**/*.test.ts"], together),
       project("log", ["packages/log/test/**/*.test.ts"], { ...waiting, ...patient, ...together }),

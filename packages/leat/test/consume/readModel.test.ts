@@ -6,6 +6,7 @@ import type { HeldRecord } from "../../src/consume/HeldRecord.ts"
 import { ReadLane } from "../../src/consume/ReadLane.ts"
 import type { Policy } from "../../src/Policy.ts"
 import { assertUntil } from "../assertUntil.ts"
+import { expectEqual } from "../expectEqual.ts"
 import { type ModelSettings, ReadModel, type Ruled, type Share } from "./ReadModel.ts"
 
 const policy: Policy = [
@@ -324,7 +325,7 @@ describe("a read lane", () => {
         const step = (move: Move) => {
           both.move(move)
           const { facts } = both
-          expect(facts).toEqual(both.model.facts)
+          expectEqual(facts, both.model.facts)
           // Its rule ends it by time: too rare to be waited for.
           for (const [name, count] of Object.entries(facts.ends))
             if (name !== "moved late") seen.set(name, (seen.get(name) ?? 0) + count)

@@ -76,6 +76,7 @@ export function moveWorld(seed: number): MoveWorld {
   const wrong: Array<string> = []
   const logs: Array<string> = []
   const processes: Array<Process> = []
+  let isHealed = false
   let version = 0
   let kills = 0
   let grows = 0
@@ -173,8 +174,10 @@ export function moveWorld(seed: number): MoveWorld {
 
   const publish = (notes: EventStream<Note>, told: Set<string>, leat: OpenLeat) =>
     Effect.gen(function* () {
-      const pace = pick([30, 100, 400])
+      const drawn = pick([60, 200, 800])
       for (;;) {
+        // Most of what a world takes are its events, and once all is well they meet nothing any more.
+        const pace = isHealed ? 5 * drawn : drawn
         const note = { key: `k${between(0, 9)}`, text: String(text++) }
         if (chance(0.5)) {
           notes.offer(note)
@@ -354,6 +357,7 @@ export function moveWorld(seed: number): MoveWorld {
     }
 
     // All is well again: what moves comes to its end.
+    isHealed = true
     Object.assign(faults, { near: {}, far: {}, control: {} })
     for (const { control, data } of processes) {
       control.end()

@@ -2,12 +2,13 @@ import { describe, expect, it } from "vitest"
 import { moveWorld, type MoveWorld } from "./moveWorld.ts"
 
 const worlds = 12
+const drawn = 6
 const first = Number(process.env["LEAT_SEED"] ?? Math.floor(Math.random() * 1e6))
 
 /** Fixed seeds reach what is asserted, whatever is drawn. */
 const seeds = [
   ...Array.from({ length: worlds }, (_, index) => index + 1),
-  ...Array.from({ length: worlds }, (_, index) => first + index)
+  ...Array.from({ length: drawn }, (_, index) => first + index)
 ]
 
 describe("worlds in which a stream moves", () => {

@@ -142,7 +142,7 @@ const ends = {
 describe("a destination whose partitions come and go", () => {
   it.each(Object.entries(ends))("loses %s, and stores the rest once and in order", (lost, policy) => {
     const sum = { opened: 0, closed: 0, dropped: 0 }
-    for (let seed = 1; seed <= 50; seed++) {
+    for (let seed = 1; seed <= 15; seed++) {
       const random = seededRandom(seed)
       const between = (least: number, most: number) => least + Math.floor(random() * (most - least + 1))
       const breaker = {
@@ -193,8 +193,8 @@ describe("a destination whose partitions come and go", () => {
       sum.closed += lines.filter((line) => line.includes(" closes after ")).length
     }
     // What was not reached was not judged.
-    expect(sum.opened).toBeGreaterThan(60)
-    expect(sum.closed).toBeGreaterThan(60)
+    expect(sum.opened).toBeGreaterThan(20)
+    expect(sum.closed).toBeGreaterThan(20)
     expect(sum.dropped > 0).toBe(lost !== "nothing")
   })
 })

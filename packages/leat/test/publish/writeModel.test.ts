@@ -2,6 +2,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { assertUntil } from "../assertUntil.ts"
+import { expectEqual } from "../expectEqual.ts"
 import {
   letterMoveDrawn,
   type Move,
@@ -39,7 +40,7 @@ function tellBoth(rules: Rules, moves: ReadonlyArray<Move>, later: ReadonlyArray
     move()
     const { facts } = both
     for (const text of facts.moves) seen.add(text.replace(/^\S+ \S+ /, ""))
-    expect(facts).toEqual(both.expected)
+    expectEqual(facts, both.expected)
   }
   for (const move of moves) step(() => both.move(move))
   step(() => both.seal())

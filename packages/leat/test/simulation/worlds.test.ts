@@ -4,8 +4,8 @@ import { occasions, tried } from "./occasions.ts"
 import { waysOfLetters } from "./waysOfLetters.ts"
 import { tellInMemory, worldAfter } from "./worlds.ts"
 
-/** `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
-const asked = Number(process.env["LEAT_WORLDS"] ?? 60)
+/** `npm run prove -- simulation` has six hundred; `LEAT_WORLDS` asks for more random worlds, and for as many tellings of each occasion, times a fraction of it. */
+const asked = Number(process.env["LEAT_WORLDS"] ?? 24)
 const rounds = Math.floor(asked / 200)
 
 /** How often each occasion must have come, over the whole run: `npm run prove -- simulation` tells many more. */

@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { batchOf } from "leat/transport"
 import { expect, it } from "vitest"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
+import { expectEqual } from "../expectEqual.ts"
 
 const text = new TextEncoder()
 const anyRecord = fc.record({
@@ -56,7 +57,7 @@ it("keeps every record as it was appended, however its batches are kept together
               nowMs
             ])
           partition.append(batch, 0, batch.count, nowMs, chunkBytesMax)
-          expect(before.read).toEqual(expected.slice(0, before.count))
+          expectEqual(before.read, expected.slice(0, before.count))
           before = { read: readAll(), count: expected.length }
         }
         expect(readAll()).toEqual(expected)
