@@ -10,6 +10,7 @@ const longest: ReadonlyArray<string> = [
   "packages/kafkajs/test/leaders.test.ts",
   "packages/log/test/smallVolume.test.ts",
   "packages/cli/test/move.test.ts",
+  "packages/demo/test/move.test.ts",
   "packages/demo/test/resume.test.ts",
   "packages/log/test/corrupt/flips.test.ts",
   "packages/confluent/test/faults.test.ts",
