@@ -8,6 +8,13 @@ const worlds = "publish/fallbackWorlds.test.ts"
 /** Planted in what sends on from a fallback: its group, its partitions, and how each record ends. */
 export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
+    name: "what tells consumers again goes on when its member has ended",
+    file: "publish/fallback/Redrive.ts",
+    find: `(telling) => Effect.sync(() => telling.interruptUnsafe())`,
+    replace: `() => Effect.void`,
+    foundBy: "worlds"
+  },
+  {
     name: "what is sent on from a fallback is settled before it is stored",
     file: "publish/fallback/Redrive.ts",
     find: `        yield* this.#sendOn.send(held, some)

@@ -218,7 +218,6 @@ export class Redrive {
       const watched = this.#home.watched(writer)
       this.#broken = Deferred.makeUnsafe<void>()
       this.#writer = watched
-      yield* Effect.forkIn(Effect.forever(this.#tellAgain(scope)), scope)
       const subscription = { topic, group: fallbackGroup, from: "earliest", drainMs: leg.timeoutMs } as const
       // Asked for anew each time: a driver may break.
       const lanes = Stream.runForEach(
@@ -229,7 +228,12 @@ export class Redrive {
           )
       )
       const broken = Effect.as(Deferred.await(this.#broken), true)
-      const exit = yield* Effect.exit(Effect.raceFirst(Effect.as(lanes, false), broken))
+      // Ends with what it is beside, and not with the scope: a driver that never lets go of the rest would have it go on for ever.
+      const exit = yield* Effect.acquireUseRelease(
+        Effect.forkDetach(Effect.forever(this.#tellAgain(scope))),
+        () => Effect.exit(Effect.raceFirst(Effect.as(lanes, false), broken)),
+        (telling) => Effect.sync(() => telling.interruptUnsafe())
+      )
       yield* this.#giveBackAll(Array.from(this.#held))
       if (Exit.isFailure(exit)) yield* Effect.failCause(exit.cause)
       // Nobody has asked for that.

@@ -147,6 +147,9 @@ const play = Effect.fnUntraced(function* (stages: ReadonlyArray<Stage>, party: P
   yield* readLetters(chronicle, world, transports)
   yield* readUndelivered(chronicle, world, transports)
   yield* audit(chronicle, world, transports)
+  // A process that has crashed hears of no answer, and its fibers leave a driver alone after a minute at most: they are no part of the world. What is
+  // armed after that is a leak.
+  if (tellers.some(({ isCrashed }) => isCrashed)) yield* Effect.sleep("2 minutes")
 })
 
 /** What a group reads. */
