@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver` and `--nodes` for moves, and `--share` for mutants: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|retries|move|move-worlds|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver` and `--nodes` for moves, and `--share` for mutants: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -43,7 +43,7 @@ interface Proof {
 const leat = new URL("../../packages/leat/test/", import.meta.url)
 const scripts = new URL("../../packages/log/test/", import.meta.url)
 const call =
-  "npm run prove -- [crash|spill|retries|move|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
+  "npm run prove -- [crash|spill|retries|move|move-worlds|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]"
 
 const proofs: ReadonlyArray<Proof> = [
   {
@@ -93,6 +93,19 @@ const proofs: ReadonlyArray<Proof> = [
         ? undefined
         : `${String(kills)} kills, ${String(stops)} stops, ${String(cuts)} cuts and ${String(passedOver)} writers that were passed over are too few`
     }
+  },
+  {
+    name: "move-worlds",
+    says: "worlds in which a stream moves while processes begin, close, are killed and cut off, on virtual time: nothing told stored is lost, no order is broken, every move ends",
+    script: new URL("moves/proveMoveWorlds.ts", leat),
+    flag: "n",
+    times: 40,
+    msMax: 60_000,
+    aroundMsMax: 60_000,
+    fault: ({ seeds, opened, kills, aborted }) =>
+      Number(opened) > 2 * Number(seeds) && (Number(seeds) < 20 || (Number(kills) > 0 && Number(aborted) > 0))
+        ? undefined
+        : `${String(opened)} epochs, ${String(kills)} kills and ${String(aborted)} moves that were called off are too few`
   },
   {
     name: "corrupt",
