@@ -20,16 +20,15 @@ import { contractFault, noContract } from "./contract/contractFault.ts"
 import { kindOf } from "./given/takes.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
 import type { Meetings } from "./routes/Meetings.ts"
-import type { ControlStream } from "./control/ControlStream.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
-import { type Route, RouteError, type RouteFault, type Routes } from "./routes/Routes.ts"
+import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
 import type { Control } from "./routesSource.ts"
 import { beginning, type Beginning } from "./beginning.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
 import { flushed } from "./publish/flushed.ts"
 import { HeldLegs, type HeldLegsOptions } from "./publish/HeldLegs.ts"
 import { KeptOpen } from "./publish/KeptOpen.ts"
-import { Moves } from "./moves/Moves.ts"
+import { Moves, type MovesHome } from "./moves/Moves.ts"
 import { Pumps } from "./publish/Pumps.ts"
 import type { HaltedLane } from "./publish/Sink.ts"
 import { Shared } from "./publish/Shared.ts"
@@ -152,6 +151,7 @@ class OpenedLeat implements OpenLeat {
       transports: new KeptOpen(this.#shared.transports, scopes.transports, this.#closing),
       streams: new KeptOpen(this.#shared.streams, scopes.streams, this.#closing)
     }
+    this.#moves = fleet && this.#movesOf({ fleet, lease: options.control?.lease })
     this.#sinks = new Sinks({
       transports: this.#shared.transports,
       declared: (cluster) => this.#swaps.clusterOf(cluster),
@@ -160,10 +160,10 @@ class OpenedLeat implements OpenLeat {
       ledger,
       incarnation: identity,
       drainMs: Duration.toMillis(options.drain ?? drainDefault),
+      departures: this.#moves?.departed,
       scope: scopes.transports
     })
     this.#legs = new Legs({ incarnation: identity, source: options.source }, this.#sinks, ledger)
-    this.#moves = fleet && this.#movesOf(fleet, options.control?.lease)
     this.#swaps = new TableSwaps({
       source: options.source,
       drivers,
@@ -185,11 +185,10 @@ class OpenedLeat implements OpenLeat {
 
   readonly routes = (): Routes => this.#routes
 
-  #movesOf(fleet: () => ControlStream | undefined, lease: Duration.Input | undefined): Moves {
+  #movesOf(given: Pick<MovesHome, "fleet" | "lease">): Moves {
     return new Moves({
       member: this.incarnation,
-      fleet,
-      lease,
+      ...given,
       tableRoute: (stream) => this.#routes.lookup(stream, this.source),
       take: (stream, route, before) => this.#swaps.between(Effect.suspend(() => this.#take(stream, route, before))),
       outletOf: (stream, leg) => {
@@ -199,8 +198,9 @@ class OpenedLeat implements OpenLeat {
       transportOf: (cluster) => this.#shared.transports.get(cluster),
       groupsOf: (stream) => this.#groups.of(stream),
       isClosing: () => this.isClosing,
-      scheduler: this.#runtime.scheduler,
-      fork: Effect.runForkWith(this.#runtime.context)
+      compile: (document) => Routes.compile(document, { drivers: this.#drivers }),
+      sinks: () => this.#sinks,
+      runtime: this.#runtime
     })
   }
 

@@ -35,7 +35,9 @@ export const wordFlags = {
 export const restFlags = {
   standInsEmpty: Flag.Boolean("stand-ins-empty").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("The spill and the fallbacks of the old leg are empty, and nothing goes there meanwhile")
+    Flag.withDescription(
+      "The fallbacks of the old leg are empty, and a spill whose cluster the document leaves out; nothing goes there meanwhile"
+    )
   ),
   withoutState: Flag.Boolean("without-state").pipe(
     Flag.withDefault(false),

@@ -1,6 +1,7 @@
 /**
- * What would be left where a stream lay, because a move does not take it along. Who reads and sends on what stands in for a leg is whoever has that leg
- * open, and after the move nobody has; and the latest event of a key is not published again for those who begin later.
+ * What would be left where a stream lay, because a move does not take it along. What a fallback holds is read and sent on by whoever has the leg open, and
+ * after the move nobody has; what a spill holds is carried by the processes whose disks have it, as long as a document names those; and the latest event
+ * of a key is not published again for those who begin later.
  */
 import { Effect } from "effect"
 import type { ContractInfo } from "../contract/Contract.ts"
@@ -22,6 +23,8 @@ export interface Left {
   /** `cluster/topic`. */
   readonly sink: string
   readonly standIns: ReadonlyArray<StandInName>
+  /** Clusters of its spills that the next document does not name. */
+  readonly lostSpills: ReadonlyArray<string>
 }
 
 /** Why a stream may not leave the place of a leg, a sentence each; empty: it may. */
@@ -38,9 +41,13 @@ export const leftBehind = (
 ): Effect.Effect<ReadonlyArray<string>, TransportError> =>
   Effect.gen(function* () {
     const faults: Array<string> = []
-    for (const name of standInsEmpty ? [] : was.standIns)
+    if (!standInsEmpty && was.standIns.includes("fallback"))
       faults.push(
-        `stream ${stream} has a ${name} at ${was.sink}, and what that holds, or takes while the stream moves, is sent on by nobody after it; see that it is empty and its cluster well, and say --stand-ins-empty (standInsEmpty)`
+        `stream ${stream} has a fallback at ${was.sink}, and what that holds, or takes while the stream moves, is sent on by nobody after it; see that it is empty and its cluster well, and say --stand-ins-empty (standInsEmpty)`
+      )
+    for (const cluster of standInsEmpty ? [] : was.lostSpills)
+      faults.push(
+        `stream ${stream} has a spill at ${was.sink} in cluster ${cluster}, which the document does not name, and what that holds is carried by nobody after the move; leave the cluster in, or see that it is empty in each process, and say --stand-ins-empty (standInsEmpty)`
       )
     if (!withoutState && (contract?.compacted === true || (yield* isCompacted(place, transport))))
       faults.push(

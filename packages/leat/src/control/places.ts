@@ -45,6 +45,8 @@ export const placesWith =
     Effect.gen(function* () {
       const means = yield* keptOpen(asked)
       const places = new Map<string, Place>()
+      if (control.streams.size === 0) return places
+      const routes = yield* Effect.fromResult(compiled(means, document))
       const restFaults = (stream: string, placement: Placement, before: Routes, { sink }: Leg) => {
         const { lastEpoch } = placement
         // What is planned has nothing yet: it is left without a look.
@@ -55,10 +57,8 @@ export const placesWith =
         if (mirror !== undefined) return Effect.succeed([mirror])
         if (was === undefined || newest === undefined || !isSameTopic(newest, { ...was, partitions: 0 }))
           return Effect.succeed([])
-        return leftBehindIn(means, before, { stream, was, place: newest, said })
+        return leftBehindIn(means, before, routes, { stream, was, place: newest, said })
       }
-      if (control.streams.size === 0) return places
-      const routes = yield* Effect.fromResult(compiled(means, document))
       const before = Result.getOrUndefined(means.compile(control.document))
       for (const [stream, placement] of control.streams) {
         const { leg } = yield* Effect.fromResult(Result.mapError(readRouteOf(routes, stream), refused))
@@ -77,11 +77,15 @@ export const placesWith =
 export function leftBehindIn(
   { transportOf }: Pick<PlacesMeans, "transportOf">,
   before: Routes,
+  after: Routes,
   { stream, was, place, said }: Leaving
 ): Effect.Effect<ReadonlyArray<string>, ControlError> {
+  const found = standInsAt(before, stream, place)
+  const spills = legsAt(before, stream, place).flatMap(({ spill }) => (spill === undefined ? [] : [spill.cluster]))
+  const lostSpills = [...new Set(spills)].filter((name) => !after.clusters.has(name))
   const asked = Effect.scoped(
     Effect.flatMap(transportOf(before, was.cluster), (transport) =>
-      leftBehind(stream, { sink: was.sink, standIns: standInsAt(before, stream, place) }, place, transport, said)
+      leftBehind(stream, { sink: was.sink, standIns: found, lostSpills }, place, transport, said)
     )
   )
   return reached(was.sink, asked)
@@ -94,8 +98,12 @@ export function legsOf(routes: Routes, stream: string): ReadonlyArray<Leg> {
 
 /** What stands in for a place, whoever publishes the stream. */
 export function standInsAt(routes: Routes, stream: string, place: Place): ReadonlyArray<StandInName> {
-  const there = legsOf(routes, stream).filter((leg) => isSameTopic(place, { ...leg, partitions: 0 }))
+  const there = legsAt(routes, stream, place)
   return standIns.filter((name) => there.some((leg) => leg[name] !== undefined))
+}
+
+function legsAt(routes: Routes, stream: string, place: Place): ReadonlyArray<Leg> {
+  return legsOf(routes, stream).filter((leg) => isSameTopic(place, { ...leg, partitions: 0 }))
 }
 
 /** A stream that is to leave a place. */

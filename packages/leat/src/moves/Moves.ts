@@ -2,18 +2,22 @@
  * The streams of a leat that its fleet moves: where they lie, by the control stream, and who writes and reads them here. Streams that are not placed
  * have nothing here, and a leat without a control stream has none of this.
  */
-import { type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
+import { type Context, type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
 import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
-import type { OpenError } from "../publish/Sinks.ts"
+import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
-import { type Leg, type Route, RouteError } from "../routes/Routes.ts"
+import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
 import { coordinate } from "./Coordinator.ts"
+import { Departed } from "./Departed.ts"
+import { PastLegs } from "./PastLegs.ts"
+import { Places } from "./Places.ts"
+import { SpillCarrier } from "./SpillCarrier.ts"
 import { epochWritten, placeKey } from "./PlacedRoute.ts"
 import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
 
@@ -45,12 +49,16 @@ export interface MovesHome {
   readonly take: (stream: string, ...taken: Parameters<WriterHome["take"]>) => ReturnType<WriterHome["take"]>
   readonly outletOf: (stream: string, leg: Leg) => ReturnType<WriterHome["outletOf"]>
   readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
+  /** Compiles a document of the fleet. */
+  readonly compile: (document: string) => Result.Result<Routes, unknown>
+  readonly sinks: () => Pick<Sinks, "named" | "ledger">
   /** The groups that read a stream here. */
   readonly groupsOf: (stream: string) => ReadonlyArray<string>
   readonly isClosing: () => boolean
-  readonly scheduler: Scheduler.Scheduler
-  readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  readonly runtime: { readonly scheduler: Scheduler.Scheduler; readonly context: Context.Context<never> }
 }
+
+const none: ReadonlyMap<string, Placement> = new Map()
 
 interface Moving {
   readonly writer: PlacedWriter
@@ -66,11 +74,39 @@ export class Moves {
   readonly #open = new Map<string, () => Leg | undefined>()
   readonly #watchers = new Map<string, Set<() => void>>()
   readonly #bystander: Bystander
+  readonly departed: Departed
+  readonly #past: PastLegs
   #seen: ReadonlyMap<string, Placement> = new Map()
 
   constructor(home: MovesHome) {
     this.#home = home
     this.#bystander = new Bystander(home.member)
+    this.#past = new PastLegs(home.compile, () => home.fleet()?.control)
+    const places = new Places(home.transportOf)
+    this.departed = new Departed(home.runtime.scheduler)
+    this.departed.connect({
+      member: home.member,
+      streams: () => home.fleet()?.control.streams ?? none,
+      look: Effect.suspend(() => {
+        const fleet = home.fleet()
+        return fleet === undefined ? Effect.succeed(true) : Effect.map(fleet.look, () => fleet.trouble === undefined)
+      }),
+      writerOf: (stream) => this.#moving.get(stream)?.writer,
+      wasRead: (stream, sink) => this.#past.of(stream).some((leg) => leg.sink === sink),
+      join: (stream) => this.#bystander.join(stream),
+      carrierTo: (stream, to) =>
+        new SpillCarrier(stream, to, {
+          places,
+          member: home.member,
+          counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
+          journal: home.sinks().ledger.journal,
+          account: (sink, epoch) => home.sinks().ledger.account(stream, sink, epoch)
+        })
+    })
+  }
+
+  #fork(effect: Effect.Effect<unknown>): Fiber.Fiber<unknown> {
+    return Effect.runForkWith(this.#home.runtime.context)(effect)
   }
 
   placement(stream: string): Placement | undefined {
@@ -235,6 +271,7 @@ export class Moves {
   #changed(streams: ReadonlyMap<string, Placement>): void {
     const before = this.#seen
     this.#seen = streams
+    this.departed.changed()
     for (const [stream, placement] of streams) {
       if (before.get(stream) === placement) continue
       this.#look(stream)
@@ -253,8 +290,8 @@ export class Moves {
   }
 
   #begin(stream: string, make: (home: WriterHome) => PlacedWriter): Moving {
-    const { member, take, outletOf, tableRoute, transportOf, scheduler, isClosing } = this.#home
-    const wake = new Wake(scheduler)
+    const { member, take, outletOf, tableRoute, transportOf, isClosing, runtime, sinks } = this.#home
+    const wake = new Wake(runtime.scheduler)
     const control = this.#home.fleet()
     if (control === undefined) throw new Error("a stream is placed by a control stream that is open")
     const writer = make({
@@ -266,8 +303,14 @@ export class Moves {
       outletOf: (leg) => outletOf(stream, leg),
       transportOf,
       isClosing,
+      spills: {
+        departures: this.departed,
+        pastLegs: (name) => this.#past.of(name),
+        sinkNamed: (name) => sinks().named(name),
+        context: runtime.context
+      },
       wake,
-      fork: (effect) => void this.#home.fork(effect)
+      fork: (effect) => void this.#fork(effect)
     })
     const moving: Moving = { writer, wake, fiber: undefined }
     this.#moving.set(stream, moving)
@@ -276,7 +319,7 @@ export class Moves {
 
   #run(moving: Moving): void {
     moving.writer.begin()
-    moving.fiber ??= this.#home.fork(moving.writer.run)
+    moving.fiber ??= this.#fork(moving.writer.run)
   }
 
   /** An epoch is not retired before the groups that read it here have settled it. */

@@ -9,13 +9,15 @@ import { type Epoch, endsOf, type Placement } from "../control/Placement.ts"
 import { type Standing, standingOf } from "../control/standing.ts"
 import { textOfThrown } from "../given/thrown.ts"
 import type { Outlet } from "../publish/Destinations.ts"
-import { drained, settled, standsInEmpty } from "../publish/leaving.ts"
+import { drained, holdsOf, settled, standsInQuiet } from "../publish/leaving.ts"
 import { moveOver } from "../publish/moveOver.ts"
 import type { OpenError } from "../publish/Sinks.ts"
 import type { Leg, Route } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import type { Wake } from "../Wake.ts"
+import type { Spilled } from "./Departed.ts"
+import { LeftSpills, type LeftSpillsHome } from "./LeftSpills.ts"
 import { Straggler } from "./Straggler.ts"
 import { legOf, placeKey, placesRead, routeAt } from "./PlacedRoute.ts"
 
@@ -43,6 +45,7 @@ export interface WriterHome {
   /** Where the events of a leg go that is open. */
   readonly outletOf: (leg: Leg) => Outlet | undefined
   readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
+  readonly spills: LeftSpillsHome
   readonly wake: Wake
   /** What nobody waits for. */
   readonly fork: (effect: Effect.Effect<void>) => void
@@ -71,10 +74,16 @@ export class PlacedWriter {
   #straggler: Straggler | undefined
   /** Epochs that were abandoned: what has no answer there is taken along, and nothing is asked. */
   readonly #lost = new Set<number>()
+  /** Epochs that spills send nothing of to their places any more. */
+  readonly #left = new Set<number>()
+  /** Where that is carried; undefined: it waits. */
+  #carriesTo: Epoch | undefined
+  readonly #spills: LeftSpills
 
   /** `written`: what is written now; undefined: nothing that the fleet has, it is open elsewhere. `open`: its leg, where that is open. */
   constructor(home: WriterHome, written: Epoch | undefined, open?: Leg) {
     this.#home = home
+    this.#spills = new LeftSpills(home, (text) => this.#tell(text))
     this.#written = written
     if (open === undefined) return
     this.#known.set(open.sink, open)
@@ -100,7 +109,9 @@ export class PlacedWriter {
     const route = this.#home.route()
     if (this.#written !== undefined && route !== undefined)
       this.#outlet ??= this.#home.outletOf(this.#leg(this.#written, route))
-    this.#gate(standing?.does !== "send" || standing.epoch !== this.#written?.epoch)
+    const mayHold =
+      placement !== undefined && this.#written !== undefined && this.#leftSpills(placement, this.#written).length > 0
+    this.#gate(standing?.does !== "send" || standing.epoch !== this.#written?.epoch || mayHold)
     this.#tellMore()
   }
 
@@ -131,7 +142,13 @@ export class PlacedWriter {
     return placement === undefined ? route : routeAt(route, leg, placement)
   }
 
+  /** As it was, also where only documents say so that were in force before this process: what its spill holds is sent before all else. */
   #leg(epoch: Epoch, route: Route): Leg {
+    const sink = placeKey(epoch.place)
+    if (route.readLeg.sink !== sink && !this.#known.has(sink)) {
+      const was = this.#home.spills.pastLegs(this.#home.stream).find((leg) => leg.sink === sink)
+      if (was !== undefined) this.#known.set(sink, was)
+    }
     return epoch === this.#straggler?.epoch ? this.#straggler.leg : legOf(epoch, route, this.#known)
   }
 
@@ -159,10 +176,20 @@ export class PlacedWriter {
             : this.#persistently(() =>
                 Effect.andThen(this.#step(seen.placement, seen.standing), this.#mirrors(seen.placement))
               )
-        return Effect.raceFirst(Effect.andThen(step, Effect.never), changed(seen?.key))
+        return Effect.raceFirst(Effect.andThen(step, this.#lookAgain(seen?.placement)), changed(seen?.key))
       })
     )
   })
+
+  /** What was left in spills after the first look is carried too. */
+  #lookAgain(placement: Placement | undefined): Effect.Effect<never> {
+    return Effect.suspend(() => {
+      const to = this.#carriesTo
+      if (placement === undefined || to === undefined) return Effect.never
+      const legs = () => this.#spills.of(placement, to, this.#known.values())
+      return legs().length === 0 ? Effect.never : this.#spills.again(legs, to)
+    })
+  }
 
   /** What a driver dies of must not leave a stream standing for ever. */
   #persistently(step: () => Effect.Effect<void>): Effect.Effect<void> {
@@ -176,6 +203,7 @@ export class PlacedWriter {
 
   #step(placement: Placement, standing: Standing): Effect.Effect<void> {
     if (this.#written === undefined) return Effect.void
+    if (standing.does !== "send" || standing.epoch !== this.#carriesTo?.epoch) this.#carryTo(undefined)
     switch (standing.does) {
       case "wait":
         return this.#join(placement)
@@ -202,6 +230,7 @@ export class PlacedWriter {
         return Effect.suspend(() => {
           this.#lost.add(standing.epoch)
           this.#standStill(standing.epoch)
+          this.#leave(standing.epoch)
           return this.#sayDrained(placement, standing)
         })
       case "hold":
@@ -253,8 +282,43 @@ export class PlacedWriter {
         this.#movesInFront(old)
       }
       this.#olds = []
+      yield* this.#carried(placement, epoch)
       this.#gate(false)
     })
+  }
+
+  /** What spills of places hold that the stream has left goes in front of all that was moved and gated. */
+  #carried(placement: Placement, to: Epoch): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const legs = this.#leftSpills(placement, to)
+      if (legs.length > 0) this.#gate(true)
+      this.#carryTo(to)
+      return this.#spills.carried(legs, to)
+    })
+  }
+
+  #leftSpills(placement: Placement, to: Epoch): ReadonlyArray<Leg> {
+    return this.#spills.isDone(to) ? [] : this.#spills.of(placement, to, this.#known.values())
+  }
+
+  /** Where an event of an epoch goes that stands in the spill of its place. */
+  spilled({ epoch, place }: Epoch): Spilled {
+    const straggles = this.#straggler !== undefined && placeKey(this.#straggler.leg) === placeKey(place)
+    const number = straggles ? this.#written?.epoch : epoch
+    const isWritten = this.#written?.epoch === number || this.#olds.some((old) => old.epoch.epoch === number)
+    if (number !== undefined && isWritten && !this.#left.has(number)) return "send"
+    return this.#carriesTo ?? "wait"
+  }
+
+  /** The spill of its place sends nothing of it any more. */
+  #leave(epoch: number): void {
+    this.#left.add(epoch)
+    this.#home.spills.departures.changed()
+  }
+
+  #carryTo(epoch: Epoch | undefined): void {
+    this.#carriesTo = epoch
+    this.#home.spills.departures.changed()
   }
 
   /** What it has sent where the fleet does not read any more goes on to the epoch that it may write now, in front of all else. */
@@ -317,8 +381,10 @@ export class PlacedWriter {
     // What it returns to may still be emptied: it is no old one any more.
     this.#olds = this.#olds.filter(({ outlet }) => outlet.lanes !== to?.lanes)
     this.#written = epoch
+    this.#left.delete(epoch.epoch)
     this.#outlet = to
     this.#isGated = true
+    this.#home.spills.departures.changed()
     this.#tellMore()
   }
 
@@ -326,10 +392,13 @@ export class PlacedWriter {
   get #empty(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (const old of this.#olds.toReversed()) {
+        const at = placeKey(old.epoch.place)
+        const spilled = this.#spilledText(old)
+        if (spilled !== "") yield* this.#tell(`waits for what stands in for ${at}${spilled}`)
         const isEmpty = yield* Effect.timeoutOption(drained(old.outlet), drainMs)
         if (Option.isSome(isEmpty)) continue
         yield* this.#tell(
-          `takes along what ${placeKey(old.epoch.place)} has not stored within ${drainMs / 1000} seconds`
+          `takes along what ${at} has not stored within ${drainMs / 1000} seconds${this.#spilledText(old)}`
         )
         old.outlet.lanes.gate(true)
         yield* this.#quietOf(old)
@@ -337,6 +406,12 @@ export class PlacedWriter {
       }
       this.#olds = []
     })
+  }
+
+  #spilledText({ outlet: { sink } }: Old): string {
+    const { spilling, leg } = sink
+    if (spilling === undefined || !holdsOf(sink, this.#home.stream)) return ""
+    return `: its spill in ${leg.spill?.cluster} holds ${spilling.records} events`
   }
 
   #movesInFront(old: Old): void {
@@ -365,8 +440,13 @@ export class PlacedWriter {
 
   #quietOf(one: Old | undefined): Effect.Effect<void> {
     if (one === undefined || this.#lost.has(one.epoch.epoch)) return Effect.void
-    // What stands in for the place sends to it, and nobody follows that: it has to be empty.
-    return Effect.andThen(settled(one.outlet), standsInEmpty(one.outlet.sink, this.#home.stream))
+    return Effect.andThen(
+      settled(one.outlet),
+      Effect.suspend(() => {
+        this.#leave(one.epoch.epoch)
+        return standsInQuiet(one.outlet.sink, this.#home.stream)
+      })
+    )
   }
 
   #sayDrained(

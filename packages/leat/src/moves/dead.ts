@@ -39,9 +39,10 @@ export const abandon = (
       const place = placement.epochs.find((one) => one.epoch === epoch)?.place
       const left =
         place === undefined || asked.standInsEmpty === true ? [] : standInsThere(stream.control, means, name, place)
-      if (place !== undefined && left.length > 0)
+      // What a spill holds is carried.
+      if (place !== undefined && left.includes("fallback"))
         return yield* refused(
-          `epoch ${epoch} of stream ${name} lies in ${placeText(place)}, whose leg has a ${left.join(" and a ")}: what that holds is sent there when the place comes back, and is read by nobody then; see that it is empty, and say --stand-ins-empty (standInsEmpty)`
+          `epoch ${epoch} of stream ${name} lies in ${placeText(place)}, whose leg has a fallback: what that holds is sent there when the place comes back, and is read by nobody then; see that it is empty, and say --stand-ins-empty (standInsEmpty)`
         )
       const { counts } = yield* stream.write(
         { kind: "abandoned", stream: name, base: placement.step, epoch },

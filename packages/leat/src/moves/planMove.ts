@@ -195,7 +195,7 @@ const looked = (
     const wrong = contract === undefined ? undefined : partitionFault(contract, route, leg, to.partitions)
     if (wrong !== undefined) faults.push(wrong.message)
     faults.push(
-      ...(yield* leftBehindIn(means, before, { stream, was, place: from, said: { ...asked.said, contract } }))
+      ...(yield* leftBehindIn(means, before, after, { stream, was, place: from, said: { ...asked.said, contract } }))
     )
     const nowMs = yield* Clock.currentTimeMillis
     const [ofOld, writers] = yield* Effect.scoped(

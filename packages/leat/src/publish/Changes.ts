@@ -5,6 +5,8 @@ import { Wake } from "../Wake.ts"
 export class Changes {
   readonly #scheduler: Scheduler.Scheduler
   #waiting: Set<Wake> | undefined
+  /** How often something has changed. */
+  count = 0
 
   constructor(scheduler: Scheduler.Scheduler) {
     this.#scheduler = scheduler
@@ -12,6 +14,7 @@ export class Changes {
 
   /** Something has changed. Nobody is told within this call. */
   signal(): void {
+    this.count++
     if (this.#waiting !== undefined) for (const wake of this.#waiting) wake.signal()
   }
 

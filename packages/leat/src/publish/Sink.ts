@@ -84,7 +84,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   readonly #undelivered: Undelivered
   readonly #away: SinkOptions["away"]
   readonly fallback: SinkFallback | undefined
-  readonly #spill: SinkSpill | undefined
+  readonly spill: SinkSpill | undefined
   /** One of them. */
   readonly #standIn: SinkSpill | SinkFallback | undefined
   readonly buffer: SinkBuffer
@@ -138,10 +138,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.isCompacted = isCompacted
     this.#brokenBy(leg)
     const sent = sentOn(writer, this)
-    this.#spill = spill && new SinkSpill(spill, sent, this, pump, this.#undelivered)
+    this.spill = spill && new SinkSpill(spill, sent, this, pump, this.#undelivered)
     this.fallback = fallback && new SinkFallback(fallback, writer, this, pump, this.#undelivered)
-    this.#standIn = this.#spill ?? this.fallback
-    this.writer = this.#spill?.spill.writer ?? this.fallback?.writer ?? writer
+    this.#standIn = this.spill ?? this.fallback
+    this.writer = this.spill?.spill.writer ?? this.fallback?.writer ?? writer
   }
 
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
@@ -209,13 +209,13 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** What its spill holds; undefined where it has none. */
   get spilling(): { readonly records: number; readonly bytes: number } | undefined {
-    const { records, bytes } = this.#spill?.spill ?? {}
+    const { records, bytes } = this.spill?.spill ?? {}
     return records === undefined || bytes === undefined ? undefined : { records, bytes }
   }
 
   /** Whether a partition goes to the spill, or to the fallback: what the destination is sent of it comes from there. */
   isSpilling(partition: number): boolean {
-    return this.#spill?.spill.isOn(partition) === true || this.fallback?.isOn(partition) === true
+    return this.spill?.spill.isOn(partition) === true || this.fallback?.isOn(partition) === true
   }
 
   isIdle(partition: number): boolean {
@@ -231,7 +231,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
     return (
-      this.#away?.trouble() ?? this.#spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
+      this.#away?.trouble() ?? this.spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
     )
   }
 
@@ -327,7 +327,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   }
 
   spilled(one: WriteLane, span: Span, base: Position): void {
-    this.#spill?.add(one as PumpedLane, span, base)
+    this.spill?.add(one as PumpedLane, span, base)
   }
 
   moveOut(lane: PumpedLane, isStored: IsStored, take: TakeMoved): ReadonlyArray<DroppedRange> {

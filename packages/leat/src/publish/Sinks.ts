@@ -16,6 +16,7 @@ import { Shared } from "./Shared.ts"
 import { Sink, type SinkOptions } from "./Sink.ts"
 import { fallenPartitions, openFallback } from "./fallback/openFallback.ts"
 import { awayTransport, type StandIn } from "./spill/awayTransport.ts"
+import type { Departures } from "./spill/Departures.ts"
 import { openSpill, spilledPartitions } from "./spill/openSpill.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -50,6 +51,8 @@ export interface SinksOptions {
   readonly incarnation: Uint8Array
   /** How long closing a sink waits for what is buffered, in milliseconds. */
   readonly drainMs: number
+  /** Undefined: no stream is ever moved. */
+  readonly departures?: Departures | undefined
   /** Emptied before it ends. */
   readonly scope: Scope.Scope
 }
@@ -121,6 +124,10 @@ export class Sinks {
   /** What a cluster of the table in force declares. */
   declared(cluster: string): Pick<Cluster, "capabilities"> | undefined {
     return this.#options.declared(cluster)
+  }
+
+  get ledger(): Ledger {
+    return this.#options.ledger
   }
 
   get all(): ReadonlyArray<Sink> {
@@ -396,7 +403,11 @@ export class Sinks {
     const { sink, spill } = leg
     if (spill === undefined) return Effect.succeed({})
     return Effect.map(this.#options.transports.get(spill.cluster), (transport) => ({
-      spill: (partitions) => openSpill(transport, leg, partitions, () => this.#open.get(sink)?.leg ?? leg)
+      spill: (partitions) =>
+        Effect.map(
+          openSpill(transport, leg, partitions, () => this.#open.get(sink)?.leg ?? leg),
+          (place) => ({ ...place, departures: this.#options.departures })
+        )
     }))
   }
 

@@ -10,6 +10,9 @@ import type { Sink } from "./Sink.ts"
 /** From one look at what a spill or a fallback holds to the next one, in milliseconds. */
 const lookMs = 1000
 
+/** From one look whether a spill still sends to the next, in milliseconds. */
+const quietMs = 10
+
 /** The lanes of a stream in a sink. */
 export interface LanesOfSink {
   readonly lanes: LegLanes
@@ -60,6 +63,15 @@ export function standsInEmpty(sink: Sink, stream: string): Effect.Effect<void> {
   )
 }
 
+/** Completes when nothing that stands in for the place of a sink sends to it what is to leave it: a spill keeps that, a fallback has to be empty. */
+export function standsInQuiet(sink: Sink, stream: string): Effect.Effect<void> {
+  return Effect.suspend(() => {
+    const { spill } = sink
+    if (spill === undefined) return standsInEmpty(sink, stream)
+    return spill.isLeaving ? Effect.andThen(Effect.sleep(quietMs), standsInQuiet(sink, stream)) : Effect.void
+  })
+}
+
 /**
  * What they owe a fence for: asked with whether the lanes are done, says whether the fences have returned that were due then. Later ones are of
  * others, who may owe one after the other.
@@ -89,7 +101,7 @@ function standInHolds({ lanes, sink }: LanesOfSink): boolean {
  * Whether the spill, or the fallback, holds something of a stream. Whose it is that an earlier process has left in a spill nobody knows: it may be this
  * one's. A fallback does not say whose it is.
  */
-function holdsOf({ spilling, fallingBack, legs }: Sink, stream: string): boolean {
+export function holdsOf({ spilling, fallingBack, legs }: Sink, stream: string): boolean {
   let ofOthers = 0
   for (const account of legs.keys()) if (account.stream !== stream) ofOthers += account.spilled
   const fallen = (fallingBack?.partitions.length ?? 0) + (fallingBack?.waiting ?? 0)

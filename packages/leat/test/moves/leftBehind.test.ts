@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { type ControlError, ControlTools, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
+import { PowerLossBroker, powerLossDriver } from "leat/testing"
 import type { Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
@@ -34,10 +35,10 @@ routes:
 const opened = (fleet: Fleet, first: Said) =>
   Effect.gen(function* () {
     const brokers = [new MemoryBroker({ partitions: 2 }), new MemoryBroker({ partitions: 2 })] as const
-    const drivers: ReadonlyArray<Driver> = brokers.map((broker, index) => ({
-      ...memoryDriver(broker),
-      name: ["one", "two"][index] ?? ""
-    }))
+    const drivers: ReadonlyArray<Driver> = [
+      ...brokers.map((broker, index) => ({ ...memoryDriver(broker), name: ["one", "two"][index] ?? "" })),
+      powerLossDriver(new PowerLossBroker())
+    ]
     const tool = { author: "tool", drivers, reason: "the new cluster" }
     yield* ControlTools.apply(fleet.transport, { author: "deploy", document: documentOf(first), drivers })
     const one = yield* fleet.process(1)
@@ -77,6 +78,30 @@ describe("what a move would leave behind", () => {
           `Refused: ${kept(name)}`
         )
         yield* MoveTools.start(fleet.transport, { ...asked(to), standInsEmpty: true })
+      })
+    )
+  })
+
+  it("keeps a stream where it is: a spill whose cluster the document does not name", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const named = clusters.replace("{ a:", "{ disk: { transport: powerLoss }, a:")
+        const leg = ", policy: held, spill: { cluster: disk }"
+        const { tool, asked } = yield* opened(fleet, { version: 1, at: "a/old", leg, clusters: named })
+        const lost: Said = { version: 2, at: "b/new" }
+        const carried = { ...lost, clusters: named }
+        const why = `stream ${stream} has a spill at a/old in cluster disk, which the document does not name, and what that holds is carried by nobody after the move; leave the cluster in, or see that it is empty in each process, and say --stand-ins-empty (standInsEmpty)`
+        expect((yield* MoveTools.plan(fleet.transport, asked(lost))).refused).toEqual([why])
+        expect((yield* MoveTools.plan(fleet.transport, { ...asked(lost), standInsEmpty: true })).refused).toEqual([])
+        expect((yield* MoveTools.plan(fleet.transport, asked(carried))).refused).toEqual([])
+        // A stream that is placed is moved by any document.
+        yield* MoveTools.place(fleet.transport, { ...tool, streams: [stream] })
+        expect(yield* refusal(ControlTools.apply(fleet.transport, { ...tool, document: documentOf(lost) }))).toBe(
+          `Refused: ${why}`
+        )
+        yield* MoveTools.start(fleet.transport, asked(carried))
+        // A dead place is left: what was to be sent there is carried.
+        expect(yield* refusal(MoveTools.abandon(fleet.transport, { ...tool, stream, epoch: 1 }))).toBe("done")
       })
     )
   })

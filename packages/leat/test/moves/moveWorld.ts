@@ -4,12 +4,20 @@
  * the end everything is healed, and what the places hold is judged by raw reads and by what publishers were told.
  */
 import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
-import { type EventStream, Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
-import { type FaultPlan, faultDriver, randomFaults, seededRandom, simulate } from "leat/testing"
+import { type EventStream, Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
+import {
+  type FaultPlan,
+  faultDriver,
+  PowerLossBroker,
+  powerLossDriver,
+  randomFaults,
+  seededRandom,
+  simulate
+} from "leat/testing"
 import type { Driver, Transport } from "leat/transport"
 import type { ControlRecord, Place } from "../../src/control/ControlRecord.ts"
 import { type ControlStream, openControlStream } from "../../src/control/ControlStream.ts"
-import { endsOf, isSweeping, type Placement } from "../../src/control/Placement.ts"
+import { endsOf, type Epoch, isSweeping, type Placement } from "../../src/control/Placement.ts"
 import { coordinate } from "../../src/moves/Coordinator.ts"
 import { readMeta } from "../../src/record/Wire.ts"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
@@ -31,12 +39,19 @@ export interface MoveWorld {
   readonly grows: number
   /** Writers that were passed over and said later up to where they wrote. */
   readonly passedOver: number
+  /** How often a process told that it carries what a spill held to another place. */
+  readonly carries: number
+  /** Whether legs may have spills. */
+  readonly hasSpills: boolean
   /** Records behind the end of an epoch, of writers that were passed over. */
   readonly late: number
   readonly logs: ReadonlyArray<string>
 }
 
 const stream = "test.notes"
+
+/** Of the worlds, those whose legs may have spills. */
+const spillShare = 0.4
 const contract = noteContract()
 
 interface Process {
@@ -48,6 +63,8 @@ interface Process {
   readonly data: Stall
   readonly told: Set<string>
   readonly fiber: Fiber.Fiber<void, unknown>
+  /** Number of its disk. */
+  readonly disk: number
   isOver: boolean
 }
 
@@ -72,7 +89,17 @@ export function moveWorld(seed: number): MoveWorld {
   const wire = pick(["compact", "cloudevents"])
   const overflow = pick(["block", "reject"])
   const bytes = pick([65_536, 262_144, 4_194_304])
-  const policies = { leg: [{ on: ["passing"], retry: { base: "10 millis", maxDelay: "200 millis" }, then: "halt" }] }
+  const retry = { base: "10 millis", maxDelay: "200 millis" }
+  const policies = {
+    leg: [{ on: ["passing"], retry, then: "halt" }],
+    spilling: [{ on: ["passing"], retry: { ...retry, times: 3 }, then: "spill" }]
+  }
+  // Drawn apart, so that worlds without spills are what they were.
+  const ofSpills = seededRandom(seed * 7919 + 11)
+  const spillsAt = new Set(ofSpills() < spillShare ? places.filter(() => ofSpills() < 0.8) : [])
+  const hasSpills = spillsAt.size > 0
+  /** They outlive their processes. */
+  const disks: Array<PowerLossBroker> = []
   const wrong: Array<string> = []
   const logs: Array<string> = []
   const processes: Array<Process> = []
@@ -89,12 +116,20 @@ export function moveWorld(seed: number): MoveWorld {
   /** By group: what handlers ended well. */
   const done = new Map<string, Set<string>>(["one", "two"].map((group) => [group, new Set()]))
   const passed = new Set<string>()
+  /** As they were seen last: the control stream forgets those that were retired long ago. */
+  const epochs = new Map<number, Epoch>()
   const begun = new Set<number>()
 
-  const documentAt = ({ cluster, topic }: Place) =>
-    JSON.stringify({
+  const documentAt = (at: Place) => {
+    const { cluster, topic } = at
+    const isSpilling = spillsAt.has(at)
+    return JSON.stringify({
       version: ++version,
-      clusters: { near: { transport: "near" }, far: { transport: "far" } },
+      clusters: {
+        near: { transport: "near" },
+        far: { transport: "far" },
+        ...(hasSpills ? { disk: { transport: "disk" } } : {})
+      },
       policies,
       routes: [
         {
@@ -104,7 +139,8 @@ export function moveWorld(seed: number): MoveWorld {
               cluster,
               topic,
               wire,
-              policy: "leg",
+              policy: isSpilling ? "spilling" : "leg",
+              ...(isSpilling ? { spill: { cluster: "disk" } } : {}),
               timeout: "1 second",
               linger: "2 millis",
               buffer: { bytes, overflow }
@@ -113,10 +149,21 @@ export function moveWorld(seed: number): MoveWorld {
         }
       ]
     })
+  }
+  /** One that no process has any more, or a new one. */
+  const freeDisk = () => {
+    const used = new Set(processes.flatMap(({ disk, isOver }) => (isOver ? [] : [disk])))
+    const free = disks.findIndex((_, index) => !used.has(index))
+    if (!hasSpills) return -1
+    if (free >= 0 && ofSpills() < 0.8) return free
+    disks.push(new PowerLossBroker({ partitions: 2 }))
+    return disks.length - 1
+  }
   const named = (name: string, driver: Driver): Driver => ({ ...driver, name })
 
-  const open = Effect.fnUntraced(function* () {
+  const open = Effect.fnUntraced(function* (disk = freeDisk()) {
     const gate = new Gate()
+    const ofDisk = disks[disk]
     const control = new Stall()
     const data = new Stall()
     const scope = yield* Scope.make()
@@ -140,7 +187,12 @@ export function moveWorld(seed: number): MoveWorld {
     const leat = yield* Scope.provide(
       Leat.make({
         source: "test",
-        drivers: [cluster("near"), cluster("far"), ofControl],
+        drivers: [
+          cluster("near"),
+          cluster("far"),
+          ofControl,
+          ...(ofDisk === undefined ? [] : [named("disk", gate.driver(powerLossDriver(ofDisk)))])
+        ],
         control: { cluster: { transport: "control" } },
         drain: "1 minute"
       }),
@@ -167,7 +219,7 @@ export function moveWorld(seed: number): MoveWorld {
     }
     const told = new Set<string>()
     const fiber = yield* Effect.forkDetach(publish(notes, told, leat))
-    const process: Process = { leat, notes, scope, gate, control, data, told, fiber, isOver: false }
+    const process: Process = { leat, notes, scope, gate, control, data, told, fiber, disk, isOver: false }
     processes.push(process)
     return process
   })
@@ -183,7 +235,8 @@ export function moveWorld(seed: number): MoveWorld {
           notes.offer(note)
           yield* Effect.sleep(between(1, pace))
         } else {
-          const one = Effect.match(notes.publish(note, { level: "stored" }), {
+          const level = spillsAt.size === places.length && chance(0.5) ? "durable" : "stored"
+          const one = Effect.match(notes.publish(note, { level }), {
             onSuccess: ({ id }) => void told.add(idText(id)),
             onFailure: () => undefined
           })
@@ -264,7 +317,9 @@ export function moveWorld(seed: number): MoveWorld {
     const helping = yield* Effect.forkDetach(person)
     const coordinating = yield* Effect.forkDetach(coordinate({ control: tool, transportOf, isTool: true }))
     const noting = Effect.sync(() => {
-      for (const { epoch, over, begin } of placement()?.epochs ?? []) {
+      for (const one of placement()?.epochs ?? []) {
+        const { epoch, over, begin } = one
+        epochs.set(epoch, one)
         if (begin !== undefined) begun.add(epoch)
         for (const member of over.keys()) if (!killed.has(member)) passed.add(`${epoch} ${member}`)
       }
@@ -351,7 +406,34 @@ export function moveWorld(seed: number): MoveWorld {
         const moved = chance(0.6) ? apply(pick(places.filter((one) => one !== here))) : Effect.void
         return Effect.andThen(Effect.forkScoped(over), moved)
       })
+    /** Where the stream lies nothing is stored any more, and it is moved away from there; somebody may end meanwhile. */
+    const outage = Effect.suspend(() => {
+      const drawn = <A>(all: ReadonlyArray<A>): A => all[Math.floor(ofSpills() * all.length)] as A
+      const cluster = here.cluster as "near" | "far"
+      const fences = ofSpills() < 0.5
+      faults[cluster] = {
+        send: () => ({ kind: "fail", reason: "Unavailable" }),
+        ...(fences ? {} : { fence: () => "Unavailable" as const })
+      }
+      const end = ofSpills()
+      return Effect.sleep(drawn([100, 1000, 5000])).pipe(
+        Effect.andThen(Effect.suspend(() => apply(drawn(places.filter((one) => one.cluster !== cluster))))),
+        Effect.andThen(Effect.sleep(drawn([200, 3000, 9000, 15_000, 40_000]))),
+        Effect.andThen(
+          Effect.suspend(() => {
+            if (living().length < 2 || end > 0.7) return Effect.void
+            const one = drawn(living())
+            return end < 0.35
+              ? kill(one)
+              : Effect.map(Effect.forkScoped(close(one)), (fiber) => void closing.push(fiber))
+          })
+        ),
+        Effect.andThen(Effect.sleep(drawn([200, 3000, 15_000]))),
+        Effect.andThen(Effect.sync(() => void (ofSpills() < 0.6 ? (faults[cluster] = {}) : undefined)))
+      )
+    })
     for (let index = between(4, 20); index > 0; index--) {
+      if (hasSpills && ofSpills() < 0.4) yield* outage
       yield* Effect.sleep(between(50, pick([300, 3000, 20_000])))
       yield* pick(mishaps)()
     }
@@ -372,6 +454,20 @@ export function moveWorld(seed: number): MoveWorld {
     let waited = 0
     for (; waited < 600 && !isAtRest(); waited++) yield* Effect.sleep(500)
     if (living().length === 0) yield* open()
+    // What the dead have left is carried by whoever gets their disks.
+    const left = (disk: PowerLossBroker) => {
+      const transport = memoryTransport(disk.disk)
+      const spills = disk.disk.topics.filter((topic) => topic.endsWith(".spill"))
+      return Effect.map(
+        Effect.forEach(spills, (topic) => transport.bounds(topic, "leat.spill")),
+        (all) => all.flat().reduce((total, { start, end, settled = start }) => total + Number(end - settled), 0)
+      )
+    }
+    for (const [index, disk] of disks.entries())
+      if (living().every((one) => one.disk !== index) && (yield* left(disk)) > 0) {
+        const one = yield* open(index)
+        yield* Fiber.interrupt(one.fiber)
+      }
     const isRead = () => {
       const all = living().flatMap(({ told }) => [...told])
       return [...done.values()].every((ids) => all.every((id) => ids.has(id)))
@@ -380,6 +476,11 @@ export function moveWorld(seed: number): MoveWorld {
       placement()?.epochs.every(({ phase }, index, all) => phase === "retired" || index === all.length - 1) !== false
     yield* Effect.forEach(living(), ({ fiber }) => Fiber.interrupt(fiber))
     yield* Effect.forEach(living(), ({ leat }) => Effect.timeoutOption(leat.flush, "5 minutes"))
+    for (const [index, disk] of disks.entries()) {
+      for (let waitedFor = 0; waitedFor < 600 && (yield* left(disk)) > 0; waitedFor++) yield* Effect.sleep(500)
+      const rest = yield* left(disk)
+      if (rest > 0) wrong.push(`${rest} events stay on disk ${index}`)
+    }
     for (let waitedFor = 0; waitedFor < 600 && !(isRead() && isRetired()); waitedFor++) yield* Effect.sleep(500)
     if (!isRead()) wrong.push("a group has not handled what living processes were told stored")
     if (!isRetired()) wrong.push(`an epoch is not retired: ${describe(placement())}`)
@@ -404,7 +505,10 @@ export function moveWorld(seed: number): MoveWorld {
     Effect.gen(function* () {
       const logical: Array<{ readonly id: string; readonly seq: number; readonly lane: string }> = []
       let late = 0
-      for (const { epoch, place, begin, end } of found.epochs) {
+      for (const one of found.epochs) epochs.set(one.epoch, one)
+      for (const { epoch, place, begin, end } of [...epochs.values()].toSorted(
+        (one, other) => one.epoch - other.epoch
+      )) {
         if (begin === undefined) continue
         for (let partition = 0; partition < place.partitions; partition++) {
           const batches = yield* Stream.runCollect(
@@ -434,10 +538,23 @@ export function moveWorld(seed: number): MoveWorld {
   const { exit, timers } = simulate(seed, Effect.provide(program.pipe(Effect.scoped), Logger.layer([logger])), {
     stepsMax: 50_000_000
   })
-  const none = { told: 0, stored: 0, opened: 0, aborted: 0, kills, grows, passedOver: 0, late: 0, logs }
+  const carries = logs.filter((line) => line.includes(" carries what ")).length
+  const none = {
+    carries,
+    hasSpills,
+    told: 0,
+    stored: 0,
+    opened: 0,
+    aborted: 0,
+    kills,
+    grows,
+    passedOver: 0,
+    late: 0,
+    logs
+  }
   if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }
   if (timers > 0 && kills === 0) wrong.push(`${timers} timers are left`)
-  const { logical, late, epochs } = exit.value
+  const { logical, late, epochs: atEnd } = exit.value
   const there = new Set(logical.map(({ id }) => id))
   let told = 0
   for (const one of processes) {
@@ -481,7 +598,7 @@ export function moveWorld(seed: number): MoveWorld {
     told,
     stored: logical.length,
     opened: begun.size,
-    aborted: (epochs.at(-1)?.epoch ?? 1) - begun.size,
+    aborted: (atEnd.at(-1)?.epoch ?? 1) - begun.size,
     passedOver: passed.size,
     late
   }

@@ -112,8 +112,8 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a place is abandoned with what stands in for its leg",
     file: "moves/dead.ts",
-    find: `if (place !== undefined && left.length > 0)`,
-    replace: `if (place === undefined && left.length > 0)`,
+    find: `if (place !== undefined && left.includes("fallback"))`,
+    replace: `if (place === undefined && left.includes("fallback"))`,
     ...ofRest,
     test: "is not abandoned while something stands in"
   },
@@ -152,7 +152,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a plan leaves what stands in for the old leg",
     file: "moves/planMove.ts",
-    find: `...(yield* leftBehindIn(means, before, { stream, was, place: from, said: { ...asked.said, contract } }))`,
+    find: `...(yield* leftBehindIn(means, before, after, { stream, was, place: from, said: { ...asked.said, contract } }))`,
     replace: `...[]`,
     ...ofRest,
     test: "keeps a stream where it is: a fallback"
@@ -575,8 +575,8 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that has not opened a stream holds up its moves",
     file: "moves/Bystander.ts",
-    find: `return isAsked(standing) ? [`,
-    replace: `return isAsked(standing) && standing.does !== "drain" ? [`,
+    find: `if (!isAsked(standing)) return []`,
+    replace: `if (!isAsked(standing) || standing.does === "drain") return []`,
     foundBy: "moves/started.test.ts",
     test: "waits for no process of the fleet"
   },

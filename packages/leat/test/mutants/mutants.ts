@@ -14,6 +14,7 @@ import { lossMutants } from "./lossMutants.ts"
 import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
 import { movesMutants } from "./movesMutants.ts"
+import { leftSpillMutants } from "./leftSpillMutants.ts"
 import { placedWriterMutants } from "./placedWriterMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
@@ -53,6 +54,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
   ...controlMutants,
   ...movesMutants,
+  ...leftSpillMutants,
   ...placedWriterMutants,
   ...publishMutants,
   ...pumpMutants,

@@ -37,20 +37,20 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is fenced before a spill is sent on",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#sendOn.fence(sent)
+    find: `      part.isFenced = false
+      yield* this.#parting.fenced(sent, part, this.#head(partition, part, lanes))
       for (;;) {`,
-    replace: `      for (;;) {`,
+    replace: `      part.isFenced = true
+      for (;;) {`,
     foundBy,
     test: "fences off what was on its way"
   },
   {
     name: "what is in the spill is settled before it is stored",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* this.#sendOn.send(sent, records)
-      if`,
+    find: `      if (!(yield* this.#parting.send(`,
     replace: `      yield* lanes.settle(partition, next)
-      yield* this.#sendOn.send(sent, records)
-      if`,
+      if (!(yield* this.#parting.send(`,
     foundBy,
     test: "keeps what its cluster has not stored when it is closed"
   },
@@ -195,8 +195,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "a spill that takes nothing tells of each try",
     file: "publish/spill/SpillEndings.ts",
-    find: `if (stored + dropped + deadLettered === 0) {`,
-    replace: `if (stored + dropped + deadLettered < 0) {`,
+    find: `if (stored + movedOut + dropped + deadLettered === 0) {`,
+    replace: `if (stored + movedOut + dropped + deadLettered < 0) {`,
     foundBy: silent,
     test: "tells once of an outage in which its disk takes nothing"
   },
@@ -302,7 +302,7 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that waits for its spill has no trouble",
     file: "publish/Sink.ts",
-    find: `this.#spill?.trouble ?? `,
+    find: `this.spill?.trouble ?? `,
     replace: ``,
     foundBy: hangs,
     test: "is asked for less and less often while another process has it"

@@ -43,8 +43,8 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
     name: "nothing that is published takes the spill",
     file: "publish/spill/SinkSpill.ts",
     find: `    this.#drain.want()
-`,
-    replace: ``,
+    partition`,
+    replace: `    partition`,
     foundBy,
     test: "is taken with the first publish, and kept"
   },

@@ -5,6 +5,11 @@ export type Ending =
   | { readonly ending: "dropped"; readonly reason: string }
   | { readonly ending: "deadLettered"; readonly reason: string; readonly topic: string }
 
+/** Of an event that was carried to where its stream is written now. */
+export interface Moved {
+  readonly ending: "movedOut"
+}
+
 /** Of a record that its destination has refused. */
 export type Unstored = Exclude<Ending, { readonly ending: "stored" }>
 

@@ -18,6 +18,7 @@ import type { Span } from "../Span.ts"
 import { seconds, standstillMs } from "../Standstills.ts"
 import type { Undelivered } from "../Undelivered.ts"
 import type { HaltedRecord } from "../sendOn/SendOn.ts"
+import { type Departures, fateOf } from "./Departures.ts"
 import { Spill, type SpillPlace } from "./Spill.ts"
 import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 
@@ -62,6 +63,10 @@ export class SinkSpill implements DrainHome {
     return this.#sink.leg
   }
 
+  get departures(): Departures | undefined {
+    return this.spill.place.departures
+  }
+
   get rules(): LaneRules {
     return this.#sink.rules
   }
@@ -82,6 +87,20 @@ export class SinkSpill implements DrainHome {
   /** Finds what an earlier process has left, and sends on what is there, until `close`. */
   start(): void {
     this.#running = this.#drain.start()
+  }
+
+  /** This process is to have it although it publishes nothing there: a stream has left, and what it holds of that goes along. */
+  want(): void {
+    this.#drain.want()
+  }
+
+  /** Whether something is on its way to the destination whose stream has left it. */
+  get isLeaving(): boolean {
+    const { departures } = this
+    if (departures === undefined) return false
+    return this.spill.parts.some(({ sending }) =>
+      sending.some((record) => fateOf(record, this.leg.sink, departures) !== "send")
+    )
   }
 
   /** A partition that is written to begins: where it goes is known already. */

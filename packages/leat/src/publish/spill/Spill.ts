@@ -4,9 +4,17 @@
  * left. So an event never overtakes one before it, and what this process leaves behind the next one finds.
  */
 import { type Context, Effect, Option } from "effect"
-import { type Position, type Run, type Transport, TransportError, type Writer } from "../../transport/index.ts"
+import {
+  type Position,
+  type ReceivedRecord,
+  type Run,
+  type Transport,
+  TransportError,
+  type Writer
+} from "../../transport/index.ts"
 import type { OutgoingBatch } from "../../record/OutgoingBatch.ts"
 import { answeredRuns } from "../../transport/answeredRuns.ts"
+import type { Departures } from "./Departures.ts"
 import { isUnplaced, placed } from "./placed.ts"
 import { Followed, SpillBook, type Spilled } from "./SpillBook.ts"
 import { SpillRoom } from "./SpillRoom.ts"
@@ -21,6 +29,8 @@ export interface SpillPlace {
   readonly writer: Writer
   /** Of all its partitions. */
   readonly bytesMax: () => number
+  /** Undefined: no stream is ever moved. */
+  readonly departures?: Departures | undefined
 }
 
 /** One partition of the destination, and of the spill. */
@@ -33,6 +43,10 @@ export class SpillPart {
   isOn = false
   /** Whether nothing more goes into the spill until what is in it is sent on. */
   isHeld = false
+  /** Whether the destination was fenced since it is on. */
+  isFenced = false
+  /** What is being sent to the destination. */
+  sending: ReadonlyArray<ReceivedRecord> = []
   /** Whether nothing has gone there since it is on. */
   isFresh = false
   /** Next position to send on; what is before it has ended. */

@@ -11,7 +11,7 @@ import type { RecordMeta } from "../../record/Wire.ts"
 import type { Position } from "../../transport/index.ts"
 import { takenOver } from "../Admission.ts"
 import { Fifo } from "../Fifo.ts"
-import type { Ending } from "../sendOn/Ending.ts"
+import type { Ending, Moved, Unstored } from "../sendOn/Ending.ts"
 
 /**
  * Receipts of a sink that are followed although nobody waits for them: their level was reached when they were on disk, and their outcome may be
@@ -164,7 +164,12 @@ export class SpillBook {
    * The event at a position has ended, as its record says whose it is; undefined: this leat has not put it there, or has given it up. One that is
    * not stored may be so all the same: the destination has not answered, or the spill has not settled it, and a process that comes sends it on.
    */
-  end(position: Position, { id, epoch }: RecordMeta, how: Ending, isDoubtful: boolean): WriteAccount | undefined {
+  end(
+    position: Position,
+    { id, epoch }: RecordMeta,
+    how: Ending | Moved,
+    isDoubtful: boolean
+  ): WriteAccount | undefined {
     if (!this.#noted.take(position)) return undefined
     const account = id === undefined ? undefined : this.#accountOf(id.stream, epoch)
     const mayBeStored = this.#doubtful.take(position) || isDoubtful
@@ -175,7 +180,7 @@ export class SpillBook {
       return undefined
     }
     this.#count(account, how, 1)
-    if (how.ending !== "stored" && mayBeStored) account.droppedMayBeStored++
+    if (isLost(how) && mayBeStored) account.droppedMayBeStored++
     return account
   }
 
@@ -218,10 +223,11 @@ export class SpillBook {
     return found
   }
 
-  #count(account: WriteAccount, how: Ending, count: number): void {
+  #count(account: WriteAccount, how: Ending | Moved, count: number): void {
     account.spilled -= count
     this.#counts.set(account, (this.#counts.get(account) ?? 0) - count)
-    if (how.ending === "stored") account.stored += count
+    if (how.ending === "movedOut" && account.movedOut === 0) account.moveBegan?.(account)
+    if (!isLost(how)) account[how.ending] += count
     else countReason(account[how.ending], how.reason, count)
   }
 
@@ -286,7 +292,7 @@ export class SpillBook {
   }
 
   /** Tells those who follow the events up to a position. */
-  #tell(position: Position, how: Ending, mayBeStored: boolean): void {
+  #tell(position: Position, how: Ending | Moved, mayBeStored: boolean): void {
     for (const line of [this.#awaited, this.#receipts])
       for (let first = line.at(0); first !== undefined && first.at <= position; first = line.at(0)) {
         line.shift()
@@ -303,9 +309,14 @@ function insert(line: Fifo<Waiting>, one: Waiting): void {
   line.insert(index, one)
 }
 
-function endOf({ waiter, count }: Waiting, how: Ending, mayBeStored: boolean): void {
+function isLost(how: Ending | Moved): how is Unstored {
+  return how.ending !== "stored" && how.ending !== "movedOut"
+}
+
+/** What has moved out was stored where it went. */
+function endOf({ waiter, count }: Waiting, how: Ending | Moved, mayBeStored: boolean): void {
   waiter.tellFromDisk(count)
-  if (how.ending === "stored") waiter.tellStored(count)
+  if (!isLost(how)) waiter.tellStored(count)
   else if (how.ending === "dropped") waiter.tellDropped(count, how.reason, mayBeStored)
   else waiter.tellDeadLettered(count, how.reason, how.topic, mayBeStored)
 }

@@ -10,16 +10,18 @@ import { Effect, type Fiber, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { leaving } from "../../transport/endWithin.ts"
-import type { Position } from "../../transport/index.ts"
+import type { Position, ReceivedRecord } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
 import type { Halted } from "../LaneHome.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
+import type { Departures } from "./Departures.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
+import { SpillParting } from "./SpillParting.ts"
 import { SpillTurns } from "./SpillTurns.ts"
 
 /** Pause after a defect, and before it is told that the disk gives nothing, in milliseconds. */
@@ -47,6 +49,8 @@ const lookMsMax = 300_000
 
 /** What the drain asks of its sink. */
 export interface DrainHome extends SendOnHome, EndingsHome {
+  /** Undefined: no stream is ever moved. */
+  readonly departures: Departures | undefined
   /** Something of a partition has changed: whether it is held back, or where it goes. */
   readonly looked: (partition: number) => void
   /** Whether nothing of a partition is on its way. */
@@ -64,6 +68,7 @@ export class SpillDrain {
   readonly #running = new Map<number, Wake>()
   readonly #endings: SpillEndings
   readonly #sendOn: SendOn
+  readonly #parting: SpillParting
   readonly #turns: SpillTurns
   /** Whether the turn of this process is over: nothing is sent on any more, and what is on its way is waited for. */
   #isOver = false
@@ -79,6 +84,7 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
+    this.#parting = new SpillParting(home.departures, () => home.leg.sink, this.#sendOn, this.#endings)
     this.#turns = new SpillTurns(spill, this)
   }
 
@@ -196,7 +202,9 @@ export class SpillDrain {
         if (end > part.doubtEnd) part.doubtEnd = end
       },
       ended: (records, how, isSettled) => {
-        this.#endings.ended(partition, part, records, how, isSettled)
+        const kept = this.#parting.kept(records)
+        if (kept.length === 0) return
+        this.#endings.ended(partition, part, kept, how, isSettled)
         this.driven(partition)
       },
       announce: (record, how) => this.#endings.announce(partition, part, record, how),
@@ -389,7 +397,8 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       let longestMs = heldMs
       const sent = this.#sent(partition, part, lanes)
-      yield* this.#sendOn.fence(sent)
+      part.isFenced = false
+      yield* this.#parting.fenced(sent, part, this.#head(partition, part, lanes))
       for (;;) {
         const wake = this.#running.get(partition)
         const noted = part.unnoted.notedEnd(this.#home.isOwing(partition))
@@ -420,6 +429,10 @@ export class SpillDrain {
           yield* wake?.waitFor(freshMs) ?? Effect.yieldNow
           continue
         }
+        if (!part.isFenced) {
+          yield* this.#parting.fenced(sent, part, this.#head(partition, part, lanes))
+          continue
+        }
         this.#hold(partition, part, true)
         if (this.#home.isQuiet(partition) && part.at >= part.end) {
           if (part.fencedEnd <= part.end) break
@@ -441,11 +454,20 @@ export class SpillDrain {
       const { records, next } = yield* this.#read(partition, part, lanes, to)
       // What is published meanwhile waits in its buffer, so that there is an end.
       if (next >= part.end && !this.#spill.isClosing) this.#hold(partition, part, true)
-      yield* this.#sendOn.send(sent, records)
+      if (!(yield* this.#parting.send(sent, part, records, this.#head(partition, part, lanes)))) return
       if (next > part.at) this.#endings.missing(partition, part, next)
-      yield* this.#sendOn.announce(sent)
+      yield* this.#parting.announce(sent, records)
       yield* lanes.settle(partition, next)
     })
+  }
+
+  /** What stands first. */
+  #head(partition: number, part: SpillPart, lanes: SpillLanes): Effect.Effect<ReceivedRecord | undefined> {
+    return Effect.suspend(() =>
+      part.at < part.end
+        ? Effect.map(lanes.read(partition, part.at, part.at + 1n), ({ records }) => records[0])
+        : Effect.succeed(undefined)
+    )
   }
 
   /** While the disk gives nothing, nothing is stored either, and that is told as any standstill. */

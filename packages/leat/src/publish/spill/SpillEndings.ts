@@ -11,7 +11,8 @@ import { warn } from "../../Telemetry.ts"
 import type { Position, ReceivedRecord } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
 import { CarriedDrops } from "../sendOn/CarriedDrops.ts"
-import type { Ending, Unstored } from "../sendOn/Ending.ts"
+import type { Ending, Moved, Unstored } from "../sendOn/Ending.ts"
+import type { Carrier } from "./Departures.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 
 /** A spill that is tried again so long after it had nothing is another matter, in milliseconds. */
@@ -35,6 +36,7 @@ interface Tally {
   /** Whether it was told that something is in the spill. */
   isTold: boolean
   stored: number
+  movedOut: number
   dropped: number
   deadLettered: number
 }
@@ -58,7 +60,7 @@ export class SpillEndings {
   begin(): void {
     if (this.#pump.nowMs - this.#unusedMs > quietMs) this.#tally = undefined
     this.#unusedMs = Number.POSITIVE_INFINITY
-    this.#tally ??= { sinceMs: this.#pump.nowMs, isTold: false, stored: 0, dropped: 0, deadLettered: 0 }
+    this.#tally ??= { sinceMs: this.#pump.nowMs, isTold: false, stored: 0, movedOut: 0, dropped: 0, deadLettered: 0 }
   }
 
   /** Tells that something is in the spill, or will be; once until it is empty. */
@@ -75,22 +77,24 @@ export class SpillEndings {
   /** Nothing of it is left. */
   empty(): void {
     if (this.#tally === undefined) return
-    const { sinceMs, isTold, stored, dropped, deadLettered } = this.#tally
+    const { sinceMs, isTold, stored, movedOut, dropped, deadLettered } = this.#tally
     // Nothing has come there, because it takes nothing: that its partition tries the destination now and then is no news.
-    if (stored + dropped + deadLettered === 0) {
+    if (stored + movedOut + dropped + deadLettered === 0) {
       this.#unusedMs = this.#pump.nowMs
       return
     }
     this.#tally = undefined
     if (!isTold) return
     const others = [
+      ...(movedOut === 0 ? [] : [`${movedOut} carried to where their streams are now`]),
       ...(dropped === 0 ? [] : [`${dropped} dropped`]),
       ...(deadLettered === 0 ? [] : [`${deadLettered} set aside`])
     ]
     const lost = others.length === 0 ? "" : `, ${others.join(" and ")}`
     const seconds = Math.round((this.#pump.nowMs - sinceMs) / 1000)
+    const how = stored === 0 && movedOut > 0 ? "is left" : "stores again"
     this.#say(
-      `${this.#home.leg.sink} stores again: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
+      `${this.#home.leg.sink} ${how}: ${this.#spill.name} is empty after ${seconds} seconds, ${stored} events of it stored${lost}`
     )
   }
 
@@ -99,8 +103,9 @@ export class SpillEndings {
     partition: number,
     part: SpillPart,
     records: ReadonlyArray<ReceivedRecord>,
-    how: Ending,
-    isSettled: boolean
+    how: Ending | Moved,
+    isSettled: boolean,
+    arrived?: Carrier["arrived"]
   ): void {
     let bytes = 0
     for (const record of records) {
@@ -114,15 +119,21 @@ export class SpillEndings {
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
       // What somebody else has put there goes on too, and is no event.
       else if (meta.id !== undefined && this.#tally !== undefined) this.#tally[how.ending]++
+      if (meta.id !== undefined && !meta.isMarker) arrived?.(meta.id.bucket, meta.id.seq)
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
       else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
     part.room.ended(part.at, bytes)
   }
 
+  /** Records were stored where their stream is written now. */
+  carried(partition: number, part: SpillPart, records: ReadonlyArray<ReceivedRecord>, { arrived }: Carrier): void {
+    this.ended(partition, part, records, { ending: "movedOut" }, true, arrived)
+  }
+
   /** An event of this leat has ended: the journal sees it. */
-  #told(account: WriteAccount, { bucket, seq }: EventId, how: Ending): void {
-    const reason = how.ending === "stored" ? undefined : how.reason
+  #told(account: WriteAccount, { bucket, seq }: EventId, how: Ending | Moved): void {
+    const reason = "reason" in how ? how.reason : undefined
     this.#home.ledger.journal?.moved(account, bucket, seq, "spilled", how.ending, reason)
   }
 
@@ -140,11 +151,11 @@ export class SpillEndings {
   }
 
   /** One that an earlier process has left. What that had on its way when it ended may be stored. */
-  #recovered(id: EventId | undefined, how: Ending): void {
+  #recovered(id: EventId | undefined, how: Ending | Moved): void {
     if (id === undefined) return
     const account = this.#home.accountOf(id.stream)
     account.recovered++
-    if (how.ending === "stored") account.stored++
+    if (how.ending === "stored" || how.ending === "movedOut") account[how.ending]++
     else {
       countReason(account[how.ending], how.reason)
       account.droppedMayBeStored++

@@ -1,0 +1,57 @@
+/**
+ * Streams that leave the place of a spill, because their fleet moves them. A record of one is not sent to the old place any more: it waits until
+ * the new place is open, and is carried there in its turn.
+ */
+import type { Effect } from "effect"
+import { markerOwner } from "../../record/CompactHeader.ts"
+import { readMeta } from "../../record/Wire.ts"
+import type { ReceivedRecord } from "../../transport/index.ts"
+import type { Changes } from "../Changes.ts"
+
+/** Takes records of one stream to the place where it is written now. */
+export interface Carrier {
+  /**
+   * In order, each until it is stored. `stored` is told how many more are, and answers whether the rest is still to go there. What is interrupted may
+   * land later, as a copy.
+   */
+  readonly carry: (records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean) => Effect.Effect<void>
+  /** An event of it was stored there, which is counted elsewhere as moved out. */
+  readonly arrived: (bucket: number, seq: number) => void
+}
+
+/** Where a record of a spill goes: to the destination, nowhere for the time being, or elsewhere. */
+export type SpillFate = "send" | "wait" | Carrier
+
+export interface Departures {
+  /** `stream`: its name, or what stands for it in the compact wire. `epoch`: as the record says. */
+  readonly fateOf: (stream: string, sink: string, epoch: number | undefined) => SpillFate
+  /** Whether any stream is placed: else nobody has to look. */
+  readonly isPlaced: boolean
+  /**
+   * Whether what was stored just now counts where it was stored, of records that a process before this one has left: nobody sweeps those, so an epoch
+   * must not have ended before. Waits for an answer. Of its own it is so.
+   */
+  readonly counts: (records: ReadonlyArray<ReceivedRecord>, sink: string) => Effect.Effect<boolean>
+  readonly changes: Changes
+}
+
+/** Records that follow each other and go the same way. */
+export interface Stretch {
+  readonly fate: SpillFate
+  readonly records: ReadonlyArray<ReceivedRecord>
+}
+
+/** The fate of a record. What no leat has written, or says no stream, goes where it was to go. */
+export function fateOf({ headers }: ReceivedRecord, sink: string, departures: Departures): SpillFate {
+  const { id, epoch, isMarker } = readMeta(headers, "")
+  const stream = isMarker ? markerOwner(headers[0]?.[1])?.tag : id?.stream
+  return stream === undefined ? "send" : departures.fateOf(stream, sink, epoch)
+}
+
+/** The first of them that go the same way. */
+export function firstStretch(records: ReadonlyArray<ReceivedRecord>, sink: string, departures: Departures): Stretch {
+  const [first] = records
+  const fate = first === undefined ? "send" : fateOf(first, sink, departures)
+  const end = records.findIndex((record) => fateOf(record, sink, departures) !== fate)
+  return { fate, records: end < 0 ? records : records.slice(0, end) }
+}

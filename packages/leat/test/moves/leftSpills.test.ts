@@ -1,0 +1,281 @@
+import { Effect } from "effect"
+import type { FaultPlan } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
+
+type Process = Effect.Success<ReturnType<SpillingFleet["process"]>>
+
+const keys = ["k0", "k1", "k2"]
+
+const numbered = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
+
+/** Events that are told durable, one of each key after the other: `prefix 0`, `prefix 1` and so on. */
+const published = Effect.fnUntraced(function* (
+  { notes }: Process,
+  prefix: string,
+  count: number,
+  level: "durable" | "stored" = "durable"
+) {
+  const one = Effect.fnUntraced(function* (text: string) {
+    for (const key of keys) yield* notes.publish({ key, text }, { level })
+  })
+  yield* Effect.timeout(
+    Effect.forEach(numbered(prefix, count), (text) => one(text), { discard: true }),
+    "3 minutes"
+  )
+})
+
+/** Each key has these, in this order. */
+const inOrder = (texts: ReadonlyArray<string>, ...expected: ReadonlyArray<readonly [string, number]>) => {
+  const all = expected.flatMap(([prefix, count]) => numbered(prefix, count))
+  for (const key of keys) expect({ key, texts: ofKey(texts, key) }).toEqual({ key, texts: all })
+}
+
+/** A stream is placed, read, and published: first to its cluster, then to the spill, since that is away. */
+const spilling = Effect.fnUntraced(function* (fleet: SpillingFleet, plan = away) {
+  const one = yield* fleet.process()
+  const reader = yield* fleet.process({ disk: fleet.otherDisk })
+  const handled = yield* handledBy(reader, "group")
+  yield* Effect.sleep("6 seconds")
+  yield* fleet.place
+  yield* Effect.sleep("6 seconds")
+  yield* published(one, "first", 2)
+  fleet.faults.near = plan
+  yield* published(one, "spilled", 20)
+  return { one, reader, handled }
+})
+
+const settling = Effect.sleep("30 seconds")
+
+describe("what stands in the spill of a place that a stream leaves", () => {
+  it.each([
+    ["fences nothing", away],
+    ["fences", { send: away.send } as FaultPlan]
+  ])("goes along, in front of what is published since, while the place stores nothing: it %s", (_, plan) => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet, plan)
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep("3 seconds")
+        yield* published(one, "gated", 3).pipe(Effect.forkScoped)
+        yield* settling
+        yield* published(one, "after", 3)
+        yield* settling
+        expect((yield* fleet.phases).at(-1)).toBe("open")
+        inOrder(handled, ["first", 2], ["spilled", 20], ["gated", 3], ["after", 3])
+        // Once each: nothing of it was on its way to the old place.
+        const there = yield* fleet.stored("b")
+        expect(there).toHaveLength(26 * keys.length)
+        expect(new Set(there.map(({ epoch }) => epoch))).toEqual(new Set([2]))
+        expect((yield* fleet.stored("a")).map(({ text }) => text).filter((text) => text.startsWith("s"))).toEqual([])
+        expect(yield* fleet.left("a")).toBe(0)
+        const rows = one.leat.ledger.snapshot()
+        expect(rows.balanced).toBe(true)
+        const of = (sink: string) => rows.legs.find((row) => row.stream === stream && row.sink === sink)
+        expect(of("near/a")).toMatchObject({ stored: 6, movedOut: 60, spilled: 0 })
+        expect(of("far/b")).toMatchObject({ movedIn: 60, stored: 78 })
+        expect(one.leat.sinks().map(({ sink }) => sink)).toEqual(["far/b"])
+      })
+    )
+    expect(lines.filter((line) => line.includes("the move of"))).toEqual([
+      `Warn the move of ${stream} waits for what stands in for near/a: its spill in disk holds 60 events`,
+      `Warn the move of ${stream} takes along what near/a has not stored within 10 seconds: its spill in disk holds 60 events`,
+      `Warn the move of ${stream} carries what the spill of near/a holds: 60 events`
+    ])
+  })
+
+  it("is sent to the place that is left where that takes it, before its writer has drained", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep("3 seconds")
+        expect(yield* fleet.phases).toEqual(["sealing", "planned"])
+        fleet.faults.near = {}
+        yield* published(one, "after", 3)
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["after", 3])
+        expect(yield* fleet.stored("a")).toHaveLength(22 * keys.length)
+        expect(yield* fleet.stored("b")).toHaveLength(3 * keys.length)
+        expect(one.leat.ledger.snapshot().balanced).toBe(true)
+      })
+    )
+    expect(lines.filter((line) => line.includes("along"))).toEqual([])
+  })
+
+  it("is sent to the place where the stream stays after all", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        // Nobody seals while one cannot say that it has drained.
+        fleet.faults.far = away
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep("11 seconds")
+        yield* published(one, "gated", 3).pipe(Effect.forkScoped)
+        yield* fleet.apply(documentAt(3, "a"), "a")
+        yield* Effect.sleep("5 seconds")
+        fleet.faults.near = {}
+        yield* settling
+        yield* published(one, "after", 3)
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["gated", 3], ["after", 3])
+        expect(one.leat.ledger.snapshot().balanced).toBe(true)
+        expect(yield* fleet.left("a")).toBe(0)
+      })
+    )
+  })
+
+  it.each([true, false])(
+    "is carried by the process that begins after the move, before its own events: spills there %s",
+    (spills) => {
+      const lines = spillingStory((fleet) =>
+        Effect.gen(function* () {
+          const { one, handled } = yield* spilling(fleet)
+          yield* one.close
+          fleet.faults.near = {}
+          yield* fleet.apply(documentAt(2, "b", { spills }), "b")
+          yield* settling
+          expect(yield* fleet.phases).toEqual(["retired", "open"])
+          expect(yield* fleet.left("a")).toBe(20 * keys.length)
+          const next = yield* fleet.process()
+          yield* published(next, "next", 3, "stored")
+          yield* settling
+          inOrder(handled, ["first", 2], ["spilled", 20], ["next", 3])
+          expect(yield* fleet.left("a")).toBe(0)
+          expect(yield* fleet.stored("b")).toHaveLength(23 * keys.length)
+          expect(next.leat.ledger.snapshot().balanced).toBe(true)
+        })
+      )
+      expect(lines.filter((line) => line.includes("carries"))).toEqual([
+        `Warn the move of ${stream} carries what a process before this one has left in the spill near.a.2.spill: 60 records`
+      ])
+    }
+  )
+
+  it("is carried by whoever reads beside its disk, when the process has ended that had it", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        const beside = yield* fleet.process()
+        yield* Effect.sleep("10 seconds")
+        yield* one.close
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20])
+        expect(yield* fleet.left("a")).toBe(0)
+        expect(beside.leat.ledger.snapshot().balanced).toBe(true)
+      })
+    )
+  })
+
+  it.each([200, 11_200])("is carried after its process was killed %i ms after the move began", (afterMs) => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep(afterMs)
+        yield* one.kill
+        const next = yield* fleet.process()
+        yield* published(next, "next", 3).pipe(Effect.forkScoped)
+        yield* Effect.sleep("3 minutes")
+        expect((yield* fleet.phases).at(-1)).toBe("open")
+        inOrder(handled, ["first", 2], ["spilled", 20], ["next", 3])
+        expect(yield* fleet.left("a")).toBe(0)
+      })
+    )
+  })
+
+  it("goes along from a place that a person abandons", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep("1 second")
+        yield* fleet.tool.look
+        const { step = 0 } = fleet.tool.control.streams.get(stream) ?? {}
+        yield* fleet.tool.write({ kind: "abandoned", stream, base: step, epoch: 1 })
+        yield* settling
+        yield* published(one, "after", 3)
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["after", 3])
+        expect(one.leat.ledger.snapshot().balanced).toBe(true)
+        // It comes back, and is sent nothing.
+        fleet.faults.near = {}
+        yield* settling
+        expect(yield* fleet.stored("a")).toHaveLength(2 * keys.length)
+      })
+    )
+  })
+
+  it("is not sent to the place that was left by a process that has another stream open there", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        const others = yield* one.leat.stream(noteContract({ stream: "test.others" }))
+        for (const key of keys)
+          for (const text of numbered("other", 5)) yield* others.publish({ key, text }, { level: "durable" })
+        yield* one.close
+        fleet.faults.near = {}
+        const document = documentAt(2, "b", { others: "a" })
+        yield* fleet.apply(document, "b")
+        yield* settling
+        const next = yield* fleet.leat()
+        const again = yield* next.stream(noteContract({ stream: "test.others" }))
+        for (const key of keys) yield* again.publish({ key, text: "other 5" }, { level: "durable" })
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20])
+        expect(yield* fleet.left("a")).toBe(0)
+        const texts = (yield* fleet.stored("a")).map(({ text }) => text)
+        expect(texts.filter((text) => text.startsWith("spilled"))).toEqual([])
+        const expected = numbered("other", 6).flatMap((text) => keys.map(() => text))
+        expect(texts.filter((text) => text.startsWith("other")).toSorted()).toEqual(expected)
+      })
+    )
+  })
+
+  it("holds up its process alone where the new place refuses a record, and says so", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        fleet.faults.far = { send: ({ count }) => (count > 0 ? { kind: "fail", reason: "Rejected" } : undefined) }
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* published(one, "gated", 1).pipe(Effect.forkScoped)
+        yield* settling
+        inOrder(handled, ["first", 2])
+        fleet.faults.far = {}
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["gated", 1])
+      })
+    )
+    expect(lines.filter((line) => line.includes("is not stored where it is now"))).toEqual([
+      expect.stringMatching(
+        /^Warn the move of test\.notes waits: what a spill held for the place that it has left is not stored where it is now, and nothing of this process is until it is: a record is refused by far\/b\/\d: .*injected fault/
+      )
+    ])
+  })
+
+  it("says so where no document names the disk any more", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b", { spills: false }), "b")
+        yield* settling
+        yield* fleet.apply(documentAt(3, "b", { spills: false, disk: false }), "b")
+        yield* settling
+        const next = yield* fleet.process()
+        yield* published(next, "next", 3, "stored")
+        yield* settling
+        inOrder(handled, ["first", 2], ["next", 3])
+        expect(yield* fleet.left("a")).toBe(60)
+      })
+    )
+    expect(lines.filter((line) => line.includes("leaves"))).toEqual([
+      `Warn the move of ${stream} leaves what may stand in the spill of near/a: cluster disk, which has it, cannot be opened (no cluster named disk); put it back and start this process again`
+    ])
+  })
+})

@@ -1,0 +1,128 @@
+import type { Mutant } from "./Mutant.ts"
+
+/** Bugs in what becomes of spills of places that a stream leaves. */
+export const leftSpillMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "what has left a place is sent there out of its spill",
+    file: "moves/Departed.ts",
+    find: `if (!this.isPlaced) return "send"`,
+    replace: `if (this.isPlaced) return "send"`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "who has only another stream open carries nothing",
+    file: "moves/Departed.ts",
+    find: `this.#home?.join(stream)
+`,
+    replace: `void stream
+`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not sent to the place"
+  },
+  {
+    name: "a spill that is left waits for ever",
+    file: "moves/PlacedWriter.ts",
+    find: `return this.#carriesTo ?? "wait"`,
+    replace: `return "wait"`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "a gate opens before what a spill held is carried",
+    file: "moves/PlacedWriter.ts",
+    find: `yield* this.#carried(placement, epoch)`,
+    replace: `this.#carryTo(epoch)`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "nobody looks for what an earlier process has left",
+    file: "moves/LeftSpills.ts",
+    find: `if (partitions === own || !(yield* holdsAny(transport, topic))) continue`,
+    replace: `if (partitions !== own) continue`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "before its own events"
+  },
+  {
+    name: "a spill whose cluster is gone holds up all that is published",
+    file: "moves/LeftSpills.ts",
+    find: `Effect.catchTag(looked, "RouteError", ({ faults }) =>`,
+    replace: `Effect.catchTag(looked, "RouteError", ({ faults }): Effect.Effect<void> => faults.length > 0 ? Effect.never :`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "no document names the disk"
+  },
+  {
+    name: "what was carried for an earlier process is never settled",
+    file: "moves/orphanSpill.ts",
+    find: `if (kept > 0) continue`,
+    replace: `if (kept >= 0) continue`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "before its own events"
+  },
+  {
+    name: "what is carried counts nowhere",
+    file: "moves/SpillCarrier.ts",
+    find: `    there.stored++
+`,
+    replace: ``,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "what is carried says the epoch that it was published in",
+    file: "moves/SpillCarrier.ts",
+    find: `headers: inEpoch(headers, epoch)`,
+    replace: `headers`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "only documents with a spill of now say where one was",
+    file: "moves/PastLegs.ts",
+    find: `if (!all.some(({ document })`,
+    replace: `if (all.some(({ document })`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "before its own events"
+  },
+  {
+    name: "all of a portion goes where its first record goes",
+    file: "publish/spill/Departures.ts",
+    find: `const end = records.findIndex((record) => fateOf(record, sink, departures) !== fate)`,
+    replace: `const end = -1`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not sent to the place"
+  },
+  {
+    name: "a place that is left is tried on until it stores",
+    file: "publish/spill/SpillParting.ts",
+    find: `const parted = Effect.as(this.#parted(departures, records), false)`,
+    replace: `const parted = Effect.never`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "a place that is left is fenced before its spill goes along",
+    file: "publish/spill/SpillParting.ts",
+    find: `return Effect.raceFirst(fenced, hasLeft)`,
+    replace: `return fenced`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "goes along, in front"
+  },
+  {
+    name: "a spill is lost with the cluster that has it",
+    file: "control/leftBehind.ts",
+    find: `standInsEmpty ? [] : was.lostSpills`,
+    replace: `[]`,
+    foundBy: "moves/leftBehind.test.ts",
+    test: "a spill whose cluster"
+  },
+  {
+    name: "a dead place keeps what its spill holds",
+    file: "moves/dead.ts",
+    find: `left.includes("fallback")`,
+    replace: `left.length > 0`,
+    foundBy: "moves/leftBehind.test.ts",
+    test: "a spill whose cluster"
+  }
+]
