@@ -9,7 +9,7 @@ import { LogWorker } from "../LogWorker.ts"
 import type { IdRange } from "../Message.ts"
 import { ledgerName } from "../store/tables/Directory.ts"
 import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
-import { beginOf } from "./processOf.ts"
+import { beginOf, hasThread } from "./processOf.ts"
 
 /** What became of the announced events of a stream in a sink whose process is gone, in events; of all epochs together. */
 export interface CrashLoss {
@@ -165,7 +165,8 @@ function stateOf({ isClosed, owner }: LedgerFile): Exclude<AnnouncedLedger["stat
   try {
     process.kill(owner.pid, 0)
     const begin = beginOf(owner.pid)
-    return owner.begin === undefined || begin === undefined || owner.begin === begin ? "running" : "gone"
+    if (owner.begin !== undefined && begin !== undefined && owner.begin !== begin) return "gone"
+    return owner.thread === undefined || hasThread(owner.pid, owner.thread) ? "running" : "gone"
   } catch (error) {
     // Somebody else's process is a process too.
     return error instanceof Error && "code" in error && error.code === "EPERM" ? "running" : "gone"
