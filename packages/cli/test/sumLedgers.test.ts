@@ -50,3 +50,28 @@ it("what became of events is all that was admitted, or left by an earlier proces
     })
   )
 })
+
+it("what became of events is all of them too where a process is gone, and a loss is told once for all epochs", () => {
+  fc.assert(
+    fc.property(
+      fc.array(leg, { minLength: 1, maxLength: 3 }),
+      fc.array(fc.nat(5), { minLength: 4, maxLength: 4 }),
+      (legs, [spilled = 0, crashLost = 0, missing = 0, excess = 0]) => {
+        const own = legs.map((one, index) => ({ ...one, epoch: index + 1 }))
+        const loss = { stream: "s", sink: "main/s", epoch: legs.length, spilled, crashLost, missing, excess }
+        const ledger = {
+          state: "gone",
+          streams: [],
+          lanes: [],
+          legs: own,
+          crashLosses: [loss]
+        } as unknown as AnnouncedLedger
+        const [sum] = sumLedgers([ledger]).legs
+        if (sum === undefined) throw new Error("nothing is summed")
+        const ended = sum.stored + sum.fellBack + sum.deadLettered + sum.dropped + sum.movedOut
+        expect(sum).toMatchObject({ crashLost, missing, excess, unknown: 0 })
+        expect(sum.admitted + sum.recovered + sum.movedIn).toBe(ended + sum.pending + crashLost + missing - excess)
+      }
+    )
+  )
+})

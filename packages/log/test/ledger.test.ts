@@ -4,7 +4,9 @@ import { Effect, Exit, References, Scope } from "effect"
 import { type Announcement, Leat } from "leat"
 import { waitUntil } from "leat/testing"
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
 import { join } from "node:path"
+import { Worker } from "node:worker_threads"
 import { describe } from "vitest"
 import { noteContract, routesTo } from "./support/Note.js"
 import { temporaryDirectory } from "./support/temporary.js"
@@ -250,6 +252,23 @@ describe("announced ledgers", () => {
       orphan(directory, (file) => ({ owner: { ...own(file), pid: process.pid, begin: "another boot 4711" } }))
       expect(yield* stateOf).toBe(process.platform === "linux" ? "gone" : "running")
     })
+  )
+
+  // Elsewhere nothing says which threads a process has.
+  it.live.skipIf(process.platform !== "linux")(
+    "are those of one that is gone when its worker thread was terminated",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const script = new URL("support/threadWithLedger.ts", import.meta.url)
+        const thread = new Worker(script, { workerData: directory, execArgv: ["--conditions=@leat/source"] })
+        yield* Effect.promise(() => once(thread, "message"))
+        const { ledgers: before } = yield* readLedgers(directory)
+        expect(before).toMatchObject([{ state: "running", crashLosses: [] }])
+        yield* Effect.promise(() => thread.terminate())
+        const { ledgers } = yield* readLedgers(directory)
+        expect(ledgers).toMatchObject([{ state: "gone", crashLosses: [{ admitted: 50, stored: 0, crashLost: 50 }] }])
+      })
   )
 
   it.live("that cannot be read are named, and hide no others", () =>

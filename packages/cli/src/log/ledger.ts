@@ -90,12 +90,29 @@ const tell = Effect.fnUntraced(function* (
   })
   const report = { directory: resolve(folder), balanced: isBalanced, crashLost, ...sums, incarnations, unreadable }
   if (!isJson) yield* print(ledgers, sums)
+  for (const contradiction of contradictionsOf(sums.legs)) yield* Console.error(`leat: ${contradiction}`)
   if (!isBalanced) {
     const message = "what was announced does not balance; that is a fault of leat, keep the folder and tell its makers"
     return yield* new CommandFailure({ code: exitCode.violations, message, report })
   }
   if (isJson) yield* printJson(report)
 })
+
+/** What is in a topic otherwise than the processes that are gone have announced. */
+function contradictionsOf(legs: ReturnType<typeof sumLedgers>["legs"]): ReadonlyArray<string> {
+  return legs.flatMap(({ stream, sink, missing, excess }) => [
+    ...(missing === 0
+      ? []
+      : [
+          `${plural(missing, "event", "events")} of ${stream} that a process which is gone was told are stored in ${sink} cannot be found there; keep the topic as it is, leat audit says which they are`
+        ]),
+    ...(excess === 0
+      ? []
+      : [
+          `${plural(excess, "event", "events")} of ${stream} in ${sink} were stored or dropped beyond what a process which is gone has admitted; that is a fault of leat, keep the folder and tell its makers`
+        ])
+  ])
+}
 
 /** Shortest and longest time that is looked for, in milliseconds. */
 const lookMsMin = 1000

@@ -51,12 +51,11 @@ export const withCrashLosses = Effect.fnUntraced(function* (
       )
     )
     for (const ledger of gone)
-      for (const leg of openLegs(ledger)) {
-        const found = report?.gone.find(
-          ({ incarnation, stream }) => incarnation === ledger.incarnation && stream === leg.stream
-        )
-        if (found === undefined || found.unauditable > 0 || topicOf(leg.sink, name) !== topic) continue
-        losses.set(ledger, [...(losses.get(ledger) ?? []), lossOf(leg, found)])
+      for (const { stream, sink } of sinksOf(openLegs(ledger))) {
+        const found = report?.gone.find((one) => one.incarnation === ledger.incarnation && one.stream === stream)
+        if (found === undefined || found.unauditable > 0 || topicOf(sink, name) !== topic) continue
+        const legs = ledger.legs.filter((leg) => leg.stream === stream && leg.sink === sink)
+        losses.set(ledger, [...(losses.get(ledger) ?? []), lossOf(legs, sink, found)])
       }
   }
   return ledgers.map((ledger) => ({
@@ -65,11 +64,27 @@ export const withCrashLosses = Effect.fnUntraced(function* (
   }))
 })
 
-function lossOf(leg: Leg, { crashLost, spilled }: Audit.GonePublisher): CrashLoss {
-  const { stream, sink, epoch, admitted } = leg
-  const dropped = total(leg.dropped)
-  const stored = Math.max(0, admitted + leg.recovered - total(leg.deadLettered) - dropped - crashLost - spilled)
-  return { stream, sink, epoch, admitted, stored, dropped, crashLost, spilled }
+/** The streams and sinks of some rows, once each: a stream that has moved may have rows of several epochs. */
+function sinksOf(legs: ReadonlyArray<Leg>): ReadonlyArray<Pick<Leg, "stream" | "sink">> {
+  return legs.filter(
+    ({ stream, sink }, index) => legs.findIndex((one) => one.stream === stream && one.sink === sink) === index
+  )
+}
+
+function lossOf(legs: ReadonlyArray<Leg>, sink: string, found: Audit.GonePublisher): CrashLoss {
+  const { stream, stored, spilled, crashLost, missing, excess } = found
+  return {
+    stream,
+    sink,
+    epoch: Math.max(...legs.map(({ epoch }) => epoch)),
+    admitted: legs.reduce((sum, { admitted }) => sum + admitted, 0),
+    stored,
+    dropped: legs.reduce((sum, { dropped }) => sum + total(dropped), 0),
+    spilled,
+    crashLost,
+    missing,
+    excess
+  }
 }
 
 function pendingOf({ queued, inFlight, inDoubt, deadLettering, spilled }: Leg): number {

@@ -11,7 +11,7 @@ export interface StreamSum {
 
 /**
  * What became of the events of a stream on one sink: admitted + recovered + movedIn = stored + fellBack + deadLettered + dropped + movedOut + pending +
- * crashLost + unknown.
+ * crashLost + missing + unknown - excess.
  */
 export interface LegSum {
   readonly stream: string
@@ -32,6 +32,10 @@ export interface LegSum {
   pending: number
   /** Lost with a process that is gone: announced, and not in the log. */
   crashLost: number
+  /** Told as stored to a process that is gone, and not in the log. */
+  missing: number
+  /** In the log, or dropped, beyond what a process that is gone has admitted: its announcement and the log contradict each other. */
+  excess: number
   /** On their way in a process that is gone, to where nobody here can look, or of which the log has deleted ids. */
   unknown: number
 }
@@ -89,25 +93,43 @@ function addLeg(legs: Map<string, LegSum>, ledger: AnnouncedLedger, leg: Announc
       deadLettered: 0,
       dropped: 0
     }
-    return { stream, sink, ...counts, pending: 0, crashLost: 0, unknown: 0 }
+    return { stream, sink, ...counts, pending: 0, crashLost: 0, missing: 0, excess: 0, unknown: 0 }
   })
   const pending = leg.queued + leg.inFlight + leg.inDoubt + leg.deadLettering + leg.spilled
-  const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink && one.epoch === epoch)
+  const loss = ledger.crashLosses.find((one) => one.stream === stream && one.sink === sink)
   sum.admitted += leg.admitted
   sum.recovered += leg.recovered
   sum.movedIn += leg.movedIn
   sum.movedOut += leg.movedOut
-  // Of a process that is gone, what was sent on from its fallback is stored, and the rest of what has no place is there or in its spill.
-  const fellBack = loss === undefined ? leg.fellBack : Math.min(leg.fellBack, loss.spilled)
-  sum.fellBack += fellBack
   sum.deadLettered += total(leg.deadLettered)
   sum.dropped += total(leg.dropped)
-  // Of a process that is gone the log knows better what was stored.
-  sum.stored += loss?.stored ?? leg.stored
-  sum.crashLost += loss?.crashLost ?? 0
-  if (ledger.state !== "gone" && ledger.state !== "forgotten") sum.pending += pending
-  else if (loss === undefined) sum.unknown += pending
-  else sum.pending += loss.spilled - fellBack
+  if (loss === undefined) {
+    sum.fellBack += leg.fellBack
+    sum.stored += leg.stored
+    if (ledger.state === "gone" || ledger.state === "forgotten") sum.unknown += pending
+    else sum.pending += pending
+    return
+  }
+  // Of a process that is gone the log knows better what was stored: all that has not ended otherwise.
+  sum.stored += leg.admitted + leg.recovered + leg.movedIn - leg.movedOut - total(leg.deadLettered) - total(leg.dropped)
+  // A loss is told once for all epochs of its sink.
+  if (loss.epoch === epoch) addLoss(sum, ledger, loss)
+}
+
+/** What of the rows of a sink is neither stored nor has ended there. */
+function addLoss(sum: LegSum, { legs }: AnnouncedLedger, loss: AnnouncedLedger["crashLosses"][number]): void {
+  const own = legs.filter(({ stream, sink }) => stream === loss.stream && sink === loss.sink)
+  // What was sent on from its fallback is stored, and the rest of what has no place is there or in its spill.
+  const fellBack = Math.min(
+    own.reduce((all, leg) => all + leg.fellBack, 0),
+    loss.spilled
+  )
+  sum.stored -= loss.spilled + loss.crashLost + loss.missing - loss.excess
+  sum.fellBack += fellBack
+  sum.pending += loss.spilled - fellBack
+  sum.crashLost += loss.crashLost
+  sum.missing += loss.missing
+  sum.excess += loss.excess
 }
 
 function of<A>(sums: Map<string, A>, key: string, empty: () => A): A {

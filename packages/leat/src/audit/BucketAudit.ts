@@ -47,6 +47,13 @@ export class BucketAudit {
     return this.#dropped.all
   }
 
+  /** How many different ones below a sequence are there. */
+  presentBelow(next: number): number {
+    const to = Math.min(next, this.#next)
+    const notThere = [...this.#missing.within(0, to), ...this.#dropped.within(0, to)]
+    return notThere.reduce((left, range) => left - (range.to - range.from), to)
+  }
+
   /** A record has the sequence. Everything below it that is not known is missing, until it comes or is announced. */
   see(seq: number, finding: Finding): Sighting {
     if (finding.partition !== this.#partition) this.#highest = -1

@@ -6,6 +6,7 @@
 import { taggedStream } from "../record/CompactHeader.ts"
 import type { EventId } from "../record/EventId.ts"
 import { type Counts, newCounts } from "../ledger/Counts.ts"
+import { crashLossesOf, hasBucket } from "../ledger/crashLoss.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
 import { auditedRecord } from "./auditedRecord.ts"
@@ -87,12 +88,12 @@ export interface Verdict {
   readonly missingEvents: number
   /** Taken away by retention or compaction, or behind a notice that was cut: nobody can tell. */
   readonly unauditable: number
-  /** Whether its process is gone. */
-  readonly isGone: boolean
-  /** Admitted by a process that is gone, and not there. */
+  /** Lost with a process that is gone, at most. */
   readonly crashLost: number
-  /** On their way in a process that is there. */
+  /** On their way in a process that is there, or in the spill or the fallback of one that is not. */
   readonly pending: number
+  /** Of a process that is gone: how many of the announced are there, and how many are there, or dropped, beyond what it has admitted. */
+  readonly gone: { readonly stored: number; readonly excess: number } | undefined
 }
 
 export class SequenceAudit {
@@ -182,29 +183,10 @@ export class SequenceAudit {
   }
 
   #judge(tag: string, publication: Publication, announced: Announced | undefined, taken: TakenAway): Verdict {
-    const { incarnation, buckets, cut, forgotten } = publication
+    const { incarnation, buckets, cut } = publication
     const stream = announced?.stream ?? this.nameOf(tag)
-    const dropped = newCounts()
-    const droppedRanges: Array<SequenceRange> = []
-    const missing: Array<SequenceRange> = []
-    let unauditable = 0
-    let unlisted = 0
-    for (const [bucket, audit] of buckets) {
-      for (const { from, to, of } of audit.dropped) {
-        dropped[of.reason ?? "unknown"] = (dropped[of.reason ?? "unknown"] ?? 0) + to - from
-        droppedRanges.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
-      }
-      for (const range of audit.missing) {
-        const { from, to, of } = range
-        if (!of.isTakenAway && forgotten.has(of.partition)) unlisted += to - from
-        else {
-          const isUnclear = of.isTakenAway || cut.has(of.partition)
-          const lost = from + (isUnclear ? to - from : (taken.explained.get(range) ?? 0))
-          unauditable += lost - from
-          if (lost < to) missing.push({ incarnation, stream, bucket, from: lost, to, timeMs: of.timeMs })
-        }
-      }
-    }
+    const { dropped, droppedRanges, missing, unlisted, ...gaps } = gapsOf(publication, stream, taken)
+    let { unauditable } = gaps
     const ends: Array<SequenceRange> = []
     for (const [bucket, next] of announced?.sequences ?? []) {
       const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY } = buckets.get(bucket) ?? {}
@@ -228,31 +210,50 @@ export class SequenceAudit {
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
     // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process. Where the
     // fallback was read it is not.
-    const isRead = [...this.#partitions.values()].some(({ isOfFallback }) => isOfFallback)
-    const fellBack = isRead ? 0 : (announced?.fellBack ?? 0)
+    const fellBack = this.#isFallbackRead ? 0 : (announced?.fellBack ?? 0)
     const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)
     // What it has left in a spill the next process sends.
     const elsewhere = (announced?.spilled ?? 0) + fellBack - ofFallback
-    const ofSpill = state === "closed" || state === "gone" ? Math.min(tail - ofTail, elsewhere) : 0
+    const isOver = state === "closed" || state === "gone"
+    const ofSpill = isOver ? Math.min(tail - ofTail, elsewhere) : 0
     const onItsWay = tail + ofLetters - ofSpill
-    // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
-    if (state === "closed" && ofSpill < tail) missing.push(...ends)
-    return {
+    const unseen = eventsOf(missing) - ofBetween - ofLetters - ofFallback
+    const verdict = {
       stream,
       incarnation,
       dropped: known === 0 ? dropped : Object.assign(dropped, { unannounced: known }),
-      droppedRanges,
+      droppedRanges
+    }
+    if (announced !== undefined && state === "gone") {
+      const isWhole = unauditable === 0
+      const behind = isWhole ? tail : tail - ofTail
+      const stored = presentIn(buckets, announced.taken)
+      const found = { present: isWhole ? stored : undefined, behind, between: between - ofBetween }
+      const losses = crashLossesOf(this.#legsOf(announced), found)
+      const left = Math.max(0, behind + ofLetters - losses.lost - Math.max(0, losses.kept - ofFallback))
+      const ofTold = Math.min(left, Math.max(0, losses.missing - unseen))
+      if (ofTold > 0) missing.push(...ends)
+      return {
+        ...verdict,
+        missing,
+        missingEvents: unseen + ofTold,
+        unauditable: isWhole ? 0 : unauditable + left,
+        crashLost: losses.lost,
+        pending: losses.kept,
+        gone: { stored, excess: losses.excess }
+      }
+    }
+    // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
+    const isShort = state === "closed" && ofSpill < tail
+    if (isShort) missing.push(...ends)
+    return {
+      ...verdict,
       missing,
-      missingEvents:
-        eventsOf(missing) -
-        ofBetween -
-        ofLetters -
-        ofFallback -
-        (state === "closed" && ofSpill < tail ? ofTail + ofSpill : 0),
+      missingEvents: isShort ? unseen + tail - ofTail - ofSpill : unseen,
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
-      isGone: state === "gone",
-      crashLost: state === "gone" ? onItsWay - ofTail : 0,
-      pending: ofFallback + (state === "running" ? onItsWay : ofSpill)
+      crashLost: 0,
+      pending: ofFallback + (state === "running" ? onItsWay : ofSpill),
+      gone: undefined
     }
   }
 
@@ -295,9 +296,44 @@ export class SequenceAudit {
     return { partition, timeMs, sinceMs: audit.lastMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
   }
 
+  /** What a fallback has is there, where it was read. */
+  #legsOf({ legs }: Announced): Announced["legs"] {
+    return this.#isFallbackRead ? legs.map((leg) => ({ ...leg, fellBack: 0 })) : legs
+  }
+
+  get #isFallbackRead(): boolean {
+    return [...this.#partitions.values()].some(({ isOfFallback }) => isOfFallback)
+  }
+
   get #isAnyCut(): boolean {
     return [...this.#partitions.values()].some(({ isCutAtStart, isHoled }) => isCutAtStart || isHoled)
   }
+}
+
+/** What the records show of sequences that are not there: announced as dropped, missing, or of which nobody can tell. */
+function gapsOf({ incarnation, buckets, cut, forgotten }: Publication, stream: string, { explained }: TakenAway) {
+  const dropped = newCounts()
+  const droppedRanges: Array<SequenceRange> = []
+  const missing: Array<SequenceRange> = []
+  let unauditable = 0
+  let unlisted = 0
+  for (const [bucket, audit] of buckets) {
+    for (const { from, to, of } of audit.dropped) {
+      dropped[of.reason ?? "unknown"] = (dropped[of.reason ?? "unknown"] ?? 0) + to - from
+      droppedRanges.push({ incarnation, stream, bucket, from, to, timeMs: of.timeMs })
+    }
+    for (const range of audit.missing) {
+      const { from, to, of } = range
+      if (!of.isTakenAway && forgotten.has(of.partition)) unlisted += to - from
+      else {
+        const isUnclear = of.isTakenAway || cut.has(of.partition)
+        const lost = from + (isUnclear ? to - from : (explained.get(range) ?? 0))
+        unauditable += lost - from
+        if (lost < to) missing.push({ incarnation, stream, bucket, from: lost, to, timeMs: of.timeMs })
+      }
+    }
+  }
+  return { dropped, droppedRanges, missing, unauditable, unlisted }
 }
 
 function bucketOf({ buckets }: Publication, bucket: number): BucketAudit {
@@ -315,7 +351,12 @@ interface Announced {
   readonly stream: string
   readonly tag: string
   readonly state: NonNullable<AuditedLedger["state"]>
+  /** Of the buckets that go there now. */
   readonly sequences: Announcement["streams"][number]["sequences"]
+  /** Of all buckets. */
+  readonly taken: Announcement["streams"][number]["sequences"]
+  /** Its rows of the stream in the topic, of each epoch. */
+  readonly legs: Announcement["legs"]
   /** Events that it counts as dropped or dead-lettered there, less those that may be stored. */
   readonly dropped: number
   /** Events that wait to be set aside there. */
@@ -346,14 +387,18 @@ function announcedOf(
       const fellBack = own.reduce((sum, leg) => sum + (leg.fellBack ?? 0), 0)
       // What goes elsewhere alone is not missing where a share of the keys goes.
       const ofTopic = sequences.filter(([bucket]) => own.some((leg) => hasBucket(leg, bucket)))
-      const counts = { sequences: ofTopic, dropped, deadLettering, spilled, fellBack }
+      const counts = { sequences: ofTopic, taken: sequences, legs: own, dropped, deadLettering, spilled, fellBack }
       found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found
 }
 
-function hasBucket({ buckets }: Announcement["legs"][number], bucket: number): boolean {
-  return buckets === undefined || (bucket >= buckets.from && bucket < buckets.to)
+/** How many of the announced sequences are there. */
+function presentIn(
+  buckets: ReadonlyMap<number, BucketAudit>,
+  taken: Announcement["streams"][number]["sequences"]
+): number {
+  return taken.reduce((sum, [bucket, next]) => sum + (buckets.get(bucket)?.presentBelow(next) ?? 0), 0)
 }
 
 export function total(counts: Readonly<Counts>): number {

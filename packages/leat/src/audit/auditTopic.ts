@@ -68,9 +68,16 @@ export interface GroupAudit {
 export interface GonePublisher {
   readonly incarnation: string
   readonly stream: string
+  /** Of what it had announced: there. */
+  readonly stored: number
+  /** At most so many are lost with it. */
   readonly crashLost: number
-  /** In its spill, as far as is known: the next process sends them. */
+  /** In its spill, or its fallback, as far as is known. */
   readonly spilled: number
+  /** Told as stored, and not there. */
+  readonly missing: number
+  /** There, or dropped, beyond what it has admitted: its ledger and the topic contradict each other. */
+  readonly excess: number
   /** Nobody can tell. */
   readonly unauditable: number
 }
@@ -240,8 +247,10 @@ function summed(verdicts: ReadonlyArray<Verdict>, events: number) {
   return {
     publishers: new Set(verdicts.map(({ incarnation }) => incarnation)).size,
     ...sums,
-    gone: verdicts.flatMap(({ isGone, incarnation, stream, crashLost, pending, unauditable }) =>
-      isGone ? [{ incarnation, stream, crashLost, spilled: pending, unauditable }] : []
+    gone: verdicts.flatMap(({ gone, incarnation, stream, crashLost, pending, missingEvents, unauditable }) =>
+      gone === undefined
+        ? []
+        : [{ incarnation, stream, ...gone, crashLost, spilled: pending, missing: missingEvents, unauditable }]
     ),
     missingRanges: verdicts.flatMap(({ missing, missingEvents }) => (missingEvents > 0 ? missing : [])),
     dropped: { ...dropped },

@@ -301,6 +301,9 @@ export class Handling<T> {
   }
 }
 
+/** Of the name of a failure, in UTF-16 code units; the rest is cut off. */
+const tagCharactersMax = 255
+
 /** How a handler that waited has ended: the fiber of one that succeeds although it was told to end says that it was interrupted. */
 function endOf({ infos, limitMs, isLate }: Waiting, exit: Exit.Exit<unknown, unknown>) {
   if (Exit.isSuccess(exit)) return exit
@@ -351,8 +354,13 @@ function judgedBy(error: unknown): FailedWith {
 }
 
 function tagOf(error: object): string {
-  if ("_tag" in error && typeof error._tag === "string") return error._tag
-  return "name" in error && typeof error.name === "string" ? error.name : "Error"
+  if ("_tag" in error && typeof error._tag === "string") return cut(error._tag)
+  return "name" in error && typeof error.name === "string" ? cut(error.name) : "Error"
+}
+
+/** One that is made of data would be a row of the ledger and a line of the log, and too long for a dead letter. */
+function cut(tag: string): string {
+  return tag.length <= tagCharactersMax ? tag : tag.slice(0, tagCharactersMax).toWellFormed()
 }
 
 /** A string that is thrown may be a name, for policies to match; a sentence may hold anything, and each would be a row of the ledger. */

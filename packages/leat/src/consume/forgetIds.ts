@@ -1,5 +1,6 @@
 /** Deletes from an inbox what is older than its horizon, for as long as a subscription runs. */
-import { Cause, Clock, Effect } from "effect"
+import { Clock, Effect } from "effect"
+import { effectTrouble } from "../given/effectTrouble.ts"
 import { idleSleep } from "../idleSleep.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -19,17 +20,14 @@ export function forgetIds(inbox: Inbox, group: string, stream: string, waitsMs: 
   let isTold = false
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
-    const forget = Effect.suspend(() => inbox.forget({ group, beforeMs: nowMs - horizonMs - waitsMs() }))
-    yield* Effect.matchCauseEffect(forget, {
-      onSuccess: () => Effect.sync(() => void (isTold = false)),
-      onFailure: (cause) => {
-        if (isTold || Cause.hasInterruptsOnly(cause)) return Effect.void
-        isTold = true
-        return Telemetry.warn(
-          `the inbox of the group ${group} of ${stream} cannot delete what is older than its horizon, and grows: ${String(Cause.squash(cause))}`
-        )
-      }
-    })
+    const why = yield* effectTrouble("forget of the inbox", () =>
+      inbox.forget({ group, beforeMs: nowMs - horizonMs - waitsMs() })
+    )
+    if (why !== undefined && !isTold)
+      yield* Telemetry.warn(
+        `the inbox of the group ${group} of ${stream} cannot delete what is older than its horizon, and grows: ${why}`
+      )
+    isTold = why !== undefined
     yield* idleSleep(Math.min(horizonMs / 10, everyMsMax))
   }).pipe(Effect.forever)
 }

@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
-import { textOfThrown } from "../given/thrown.ts"
+import { effectTrouble } from "../given/effectTrouble.ts"
 import { type Announcement, announcementOf, type Books, type BucketNext, type LedgerStore } from "./Announcement.ts"
 import * as Telemetry from "../Telemetry.ts"
 
@@ -67,11 +67,9 @@ export class Announcer {
   /** Saves in a fiber that nobody waits for longer than he wants: a store may not let itself be interrupted. */
   #save(store: LedgerStore, isClosed: boolean): Effect.Effect<string | undefined> {
     const saving = Effect.flatMap(Clock.currentTimeMillis, (announcedAtMs) =>
-      store.save(announcementOf(this.#books, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
-    ).pipe(
-      Effect.as(undefined),
-      Effect.catch((error) => Effect.succeed(error.message)),
-      Effect.catchDefect((defect) => Effect.succeed(textOfThrown(defect)))
+      effectTrouble("save of the ledger store", () =>
+        store.save(announcementOf(this.#books, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
+      )
     )
     return Effect.flatMap(Effect.forkDetach(saving), (fiber) => {
       this.#saving = fiber

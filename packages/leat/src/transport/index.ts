@@ -34,6 +34,7 @@ export {
 } from "../record/DeadLetter.ts"
 export type { OutgoingBatch } from "../record/OutgoingBatch.ts"
 export { formFault } from "../given/formFault.ts"
+export { type CrashLosses, crashLossesOf, type FoundEvents, hasBucket } from "../ledger/crashLoss.ts"
 export { HeldLane, type HeldLaneOptions, type LaneSource } from "./HeldLane.ts"
 export { OfferedLanes } from "./OfferedLanes.ts"
 export { OpeningTrouble } from "./OpeningTrouble.ts"

@@ -53,6 +53,10 @@ const announced = (broker: MemoryBroker, count: number, wire = "compact") =>
     return saved.slice(-1)
   })
 
+/** As if so many of what was stored had been on their way when it was announced. */
+const onItsWay = (ledgers: ReadonlyArray<Announcement>, queued: number) =>
+  ledgers.map((one) => ({ ...one, legs: one.legs.map((leg) => ({ ...leg, stored: leg.stored - queued, queued })) }))
+
 describe("an audit of what leat published", () => {
   it("names the record that is not there any more, of whichever stream the topic is", () =>
     story(
@@ -84,7 +88,15 @@ describe("an audit of what leat published", () => {
         const audit = (state: "closed" | "gone" | "running" | "elsewhere") =>
           Audit.topic(cut, "notes", { ledgers: ledgers.map((one) => ({ ...one, state })), cluster: "local" })
         expect(yield* audit("closed")).toMatchObject({ missing: 2, crashLost: 0, pending: 0, unauditable: 0 })
-        expect(yield* audit("gone")).toMatchObject({ missing: 0, crashLost: 2, pending: 0, unauditable: 0 })
+        const died = onItsWay(ledgers, 2).map((one) => ({ ...one, state: "gone" as const }))
+        expect(yield* Audit.topic(cut, "notes", { ledgers: died, cluster: "local" })).toMatchObject({
+          missing: 0,
+          missingRanges: [],
+          crashLost: 2,
+          gone: [{ stored: 38, crashLost: 2, spilled: 0, missing: 0, excess: 0 }]
+        })
+        // What it was told is stored is not lost with the process.
+        expect(yield* audit("gone")).toMatchObject({ missing: 2, crashLost: 0, pending: 0, unauditable: 0 })
         expect(yield* audit("running")).toMatchObject({ missing: 0, crashLost: 0, pending: 2, unauditable: 0 })
         expect(yield* audit("elsewhere")).toMatchObject({ missing: 0, crashLost: 0, pending: 0, unauditable: 2 })
         // The ledger is of another cluster.
@@ -137,7 +149,7 @@ describe("an audit of what leat published", () => {
         const [ledger] = yield* announced(broker, 40)
         const between = without(broker, ({ value }) => textOf(value) === "text 16")
         const audit = (state: "closed" | "gone" | "running" | "elsewhere", deadLettering: number) => {
-          const legs = ledger?.legs.map((leg) => ({ ...leg, deadLettering })) ?? []
+          const legs = ledger?.legs.map((leg) => ({ ...leg, stored: 40 - deadLettering, deadLettering })) ?? []
           const ledgers = ledger === undefined ? [] : [{ ...ledger, legs, state }]
           return Audit.topic(between, "notes", { ledgers })
         }
@@ -158,7 +170,8 @@ describe("an audit of what leat published", () => {
         const last = new Set(["text 38", "text 39"])
         const cut = without(broker, ({ value }) => last.has(textOf(value)))
         const audit = (state: "closed" | "gone" | "running", spilled: number) => {
-          const legs = ledger?.legs.map((leg) => ({ ...leg, spilled })) ?? []
+          const queued = state === "gone" ? 2 - spilled : 0
+          const legs = ledger?.legs.map((leg) => ({ ...leg, stored: 40 - spilled - queued, queued, spilled })) ?? []
           return Audit.topic(cut, "notes", { ledgers: ledger === undefined ? [] : [{ ...ledger, legs, state }] })
         }
         expect(yield* audit("closed", 2)).toMatchObject({ missing: 0, missingRanges: [], pending: 2, crashLost: 0 })
@@ -177,7 +190,8 @@ describe("an audit of what leat published", () => {
         const hidden = new Set(["text 10", "text 39"])
         const cut = without(broker, ({ value }) => hidden.has(textOf(value)))
         const audit = (state: "closed" | "gone" | "running", fellBack: number, options: Audit.AuditOptions = {}) => {
-          const legs = ledger?.legs.map((leg) => ({ ...leg, fellBack })) ?? []
+          const queued = state === "gone" ? 2 - fellBack : 0
+          const legs = ledger?.legs.map((leg) => ({ ...leg, stored: 40 - fellBack - queued, queued, fellBack })) ?? []
           return Audit.topic(cut, "notes", {
             ...options,
             ledgers: ledger === undefined ? [] : [{ ...ledger, legs, state }]

@@ -214,6 +214,30 @@ describe("what cannot be dead-lettered", () => {
 })
 
 describe("dead letters under faults", () => {
+  it.live("have the first part of the name of a failure that is made of data: there is room for it", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker({ partitions: 1 })
+      const leat = yield* open(routes(), broker)
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.publishAll([note("a", "tag"), note("a", "name"), note("a", "3")])
+      const data = "\u{1f41d}".repeat(1000)
+      const seen: Array<string> = []
+      const onEvent = ({ text: value }: { readonly text: string }) => {
+        if (value === "tag") return Effect.fail(failure(data))
+        if (value === "name") return Effect.fail(Object.assign(new Error("planted"), { name: data }))
+        seen.push(value)
+        return Effect.void
+      }
+      const subscription = yield* notes.handle("g", onEvent, { policy: [{ on: ["*"], then: "deadLetter" }] })
+      yield* subscription.caughtUp
+      expect(seen).toEqual(["3"])
+      // 127 whole characters, and half of one, which no text of UTF-8 can hold.
+      const tag = `${"\u{1f41d}".repeat(127)}\ufffd`
+      expect(leat.ledger.snapshot().lanes).toMatchObject([{ done: 1, deadLettered: { [tag]: 2 }, balanced: true }])
+      expect((yield* lettersIn(broker)).map(({ letter }) => letter?.tag)).toEqual([tag, tag])
+    })
+  )
+
   it.live("are stored, each at least once, in the order of the lane, whatever a send comes to", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker({ partitions: 1 })

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeadLetters, Inbox, Leat, MemoryBroker, memoryTransport, PartlyFailed } from "leat"
 import { TransportError } from "leat/transport"
@@ -400,6 +400,48 @@ describe("an inbox of SQL", () => {
       yield* subscription.stop
     })
   )
+
+  it.effect.each<[string, () => unknown, string]>([
+    [
+      "gives a promise",
+      () => Promise.resolve(),
+      "forget of the inbox gave a promise and no effect; give Effect.promise(() => ...)"
+    ],
+    [
+      "gives nothing",
+      () => undefined,
+      "forget of the inbox gave undefined and no effect; give an effect, as Effect.void"
+    ],
+    ["interrupts itself", () => Effect.interrupt, "forget of the inbox interrupted itself"],
+    [
+      "gives no effect somewhere inside",
+      () => Effect.flatMap(Effect.void, () => undefined as never),
+      "Fiber.runLoop: Not a valid effect: undefined"
+    ]
+  ])("is read on where its forget %s, and says so once", ([, odd, why]) => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    return Effect.gen(function* () {
+      const { inbox } = yield* opened()
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      let calls = 0
+      const forget = () => {
+        calls++
+        return odd()
+      }
+      const odds = { ...inbox, horizonMs: 60_000, forget } as unknown as Inbox.Inbox
+      let handled = 0
+      const count = () => Effect.sync(() => void handled++)
+      yield* notes.handle("g", count, { inbox: odds })
+      notes.offer({ key: "k", text: "0" })
+      yield* TestClock.adjust("13 seconds")
+      expect([handled, calls, leat.subscriptions().length]).toEqual([1, 3, 1])
+      expect(warnings).toEqual([
+        `the inbox of the group g of test.notes cannot delete what is older than its horizon, and grows: ${why}`
+      ])
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
 
   it.effect("remembers for as long as an event may wait in retry topics besides", () =>
     Effect.gen(function* () {

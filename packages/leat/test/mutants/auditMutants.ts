@@ -1,6 +1,7 @@
 import type { Mutant } from "./Mutant.ts"
 
 const model = { foundBy: "audit/model.test.ts", test: "finds what was drawn" } as const
+const crashLoss = { foundBy: "ledger/crashLoss.test.ts", test: "is never less than what is lost" } as const
 const published = "audit/published.test.ts"
 
 /** An audit that sees less than there is, or more. */
@@ -91,8 +92,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit takes what is on its way for lost",
     file: "audit/SequenceAudit.ts",
-    find: `if (state === "closed" && ofSpill < tail) missing.push(...ends)`,
-    replace: `missing.push(...ends)`,
+    find: `const isShort = state === "closed" && ofSpill < tail`,
+    replace: `const isShort = ofSpill < tail`,
     foundBy: published,
     test: "by its ledger"
   },
@@ -221,7 +222,7 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit believes that a fallback that was read has what is missing there",
     file: "audit/SequenceAudit.ts",
-    find: `isRead ? 0 : (announced?.fellBack ?? 0)`,
+    find: `this.#isFallbackRead ? 0 : (announced?.fellBack ?? 0)`,
     replace: `announced?.fellBack ?? 0`,
     foundBy: published,
     test: "takes what a fallback has for what is on its way"
@@ -329,5 +330,42 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     replace: `0`,
     foundBy: "audit/shadow.test.ts",
     test: "names what is missing, what is extra"
+  },
+  {
+    name: "a loss hides behind what was dropped of another process",
+    file: "ledger/crashLoss.ts",
+    find: `const inMemory = present === undefined ? absent : Math.max(0, absent - neverSent)`,
+    replace: `const inMemory = present === undefined ? absent : Math.max(0, absent - ended)`,
+    ...crashLoss
+  },
+  {
+    name: "a loss hides behind what has ever been in a spill or a fallback",
+    file: "ledger/crashLoss.ts",
+    find: `const lost = Math.min(pending, behind + Math.min(between, deadLettering), inMemory)`,
+    replace: `const lost = Math.min(pending, Math.max(0, inMemory - sum(({ spilled, fellBack }) => spilled + fellBack)))`,
+    ...crashLoss
+  },
+  {
+    name: "what had ended is lost with the process",
+    file: "ledger/crashLoss.ts",
+    find: `Math.min(pending, behind + Math.min(between, deadLettering), inMemory)`,
+    replace: `Math.min(behind + Math.min(between, deadLettering), inMemory)`,
+    ...crashLoss
+  },
+  {
+    name: "a contradiction between a ledger and its topic is not told",
+    file: "ledger/crashLoss.ts",
+    find: `excess: Math.max(0, neverSent - absent)`,
+    replace: `excess: 0`,
+    foundBy: "ledger/crashLoss.test.ts",
+    test: "tells of more events than were admitted"
+  },
+  {
+    name: "what was told as stored and is gone is not missing in an audit",
+    file: "audit/SequenceAudit.ts",
+    find: `missingEvents: unseen + ofTold`,
+    replace: `missingEvents: unseen`,
+    foundBy: published,
+    test: "misses the last ones of a publisher by its ledger"
   }
 ]

@@ -700,5 +700,13 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
     replace: `Exit.isSuccess(exit) ? Effect.void : Effect.void`,
     foundBy: "promise.test.ts",
     test: "leaves nothing open where its own routes"
+  },
+  {
+    name: "the name of a failure is as long as it is",
+    file: "consume/Handling.ts",
+    find: `const tagCharactersMax = 255`,
+    replace: `const tagCharactersMax = 1e9`,
+    foundBy: "consume/deadLetters.test.ts",
+    test: "have the first part of the name of a failure"
   }
 ]

@@ -126,6 +126,22 @@ export const inboxMutants: ReadonlyArray<Mutant> = [
     test: "for as long as an event may wait in retry topics besides"
   },
   {
+    name: "a promise is run as an effect",
+    file: "given/effectTrouble.ts",
+    find: `    if (!Effect.isEffect(given)) return Effect.succeed(noEffect(name, given))\n`,
+    replace: ``,
+    foundBy: inbox,
+    test: "is read on where its forget gives a promise"
+  },
+  {
+    name: "that an inbox cannot forget is said each time",
+    file: "consume/forgetIds.ts",
+    find: `why !== undefined && !isTold`,
+    replace: `why !== undefined`,
+    foundBy: inbox,
+    test: "is read on where its forget"
+  },
+  {
     name: "an inbox with a horizon of ten milliseconds is taken",
     file: "consume/inboxFaults.ts",
     find: `horizonMs >= horizonMsMin`,

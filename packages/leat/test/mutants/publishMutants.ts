@@ -395,6 +395,14 @@ export const publishMutants: ReadonlyArray<Mutant> = [
     test: "neither opens nor closes for ever with a ledger"
   },
   {
+    name: "what a ledger store does to itself ends who asks it",
+    file: "given/effectTrouble.ts",
+    find: `(fiber) => Fiber.await(fiber)`,
+    replace: `(fiber) => Effect.map(Fiber.join(fiber), Exit.succeed)`,
+    foundBy: "publish/closing.test.ts",
+    test: "goes on announcing, and closes"
+  },
+  {
     name: "reasons are counted among the members of an object",
     file: "ledger/Counts.ts",
     find: `Object.create(null)`,

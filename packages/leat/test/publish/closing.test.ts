@@ -1,7 +1,7 @@
 import { Clock, Effect, Exit, Fiber, Logger, References, Scope } from "effect"
 import { type Journal, Leat, MemoryBroker, memoryDriver, readMeta, TransportError } from "leat"
 import { faultDriver, simulate } from "leat/testing"
-import type { LedgerStore } from "leat/transport"
+import type { Announcement, LedgerStore } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { dead, documentOf, legRow, note, openNotes, stored, story } from "./stories.js"
@@ -101,6 +101,36 @@ describe("a leat that closes", () => {
     simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
     const once = "the ledger could not be announced: books announce: Full: no space"
     expect(warnings).toEqual([once, once])
+  })
+
+  it.each<[string, () => unknown, string]>([
+    [
+      "gives a promise",
+      () => Promise.resolve(),
+      "save of the ledger store gave a promise and no effect; give Effect.promise(() => ...)"
+    ],
+    ["interrupts itself", () => Effect.interrupt, "save of the ledger store interrupted itself"],
+    [
+      "gives no effect somewhere inside",
+      () => Effect.flatMap(Effect.void, () => undefined as never),
+      "Fiber.runLoop: Not a valid effect: undefined"
+    ]
+  ])("goes on announcing, and closes, where the store of its ledger once %s", (_, odd, why) => {
+    for (const oddAt of ["the first", "a later one", "the last"]) {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      let saves = 0
+      const save = ({ isClosed }: Announcement) => {
+        saves++
+        const isOdd = oddAt === "the last" ? isClosed : saves === (oddAt === "the first" ? 1 : 5)
+        return isOdd ? odd() : Effect.void
+      }
+      const store = { save } as unknown as LedgerStore
+      const program = Effect.andThen(Leat.make({ source: "test", ledger: { store } }), Effect.sleep("10.5 seconds"))
+      const { exit } = simulate(1, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
+      expect([oddAt, Exit.isSuccess(exit), saves]).toEqual([oddAt, true, 12])
+      expect(warnings).toEqual([`the ledger could not be announced: ${why}`])
+    }
   })
 
   it("announces plain data and nothing else of it, whatever its journal holds", () =>

@@ -4,7 +4,7 @@ import type { Announcement } from "leat/transport"
 /** Version of the files. */
 export const ledgerFormat = 1
 
-/** Who announces: the process that has to be gone before anything is counted as lost. */
+/** Who announces: the process, or the worker thread of one, that has to be gone before anything is counted as lost. */
 export interface LedgerOwner {
   /** Host name. */
   readonly host: string
@@ -12,6 +12,8 @@ export interface LedgerOwner {
   readonly pid: number
   /** When it began, on which boot of the machine: ids are given again. Absent where nothing says so. */
   readonly begin?: string
+  /** The worker thread that announces, and when it began. Absent in the main thread, and where nothing says so. */
+  readonly thread?: string
 }
 
 /** What stands in one file. */
@@ -90,7 +92,12 @@ const Objective = Schema.Struct({
 
 const File = Schema.Struct({
   format: Schema.Literal(ledgerFormat),
-  owner: Schema.Struct({ host: Schema.String, pid: Schema.Int, begin: Schema.optionalKey(Schema.String) }),
+  owner: Schema.Struct({
+    host: Schema.String,
+    pid: Schema.Int,
+    begin: Schema.optionalKey(Schema.String),
+    thread: Schema.optionalKey(Schema.String)
+  }),
   clusters: Schema.optionalKey(Schema.Array(Schema.String)),
   incarnation: Schema.String.check(Schema.isPattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)),
   source: Schema.String,

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { faultOf, systemCode } from "../Fault.ts"
 import { ledgerName, makeDirectory } from "../store/tables/Directory.ts"
 import { openedOn } from "./openedHere.ts"
-import { beginOf } from "./processOf.ts"
+import { beginOf, ownThread } from "./processOf.ts"
 import { ledgerFormat, type LedgerFile } from "./ledgerFile.ts"
 
 /**
@@ -24,7 +24,13 @@ export function ledgerStore(directory: string): LedgerStore {
     throw new TypeError('ledgerStore: takes the directory of a log, as ledgerStore("./data")')
   const folder = join(directory, ledgerName)
   const begin = beginOf(process.pid)
-  const owner = { host: hostname(), pid: process.pid, ...(begin === undefined ? {} : { begin }) }
+  const thread = ownThread()
+  const owner = {
+    host: hostname(),
+    pid: process.pid,
+    ...(begin === undefined ? {} : { begin }),
+    ...(thread === undefined ? {} : { thread })
+  }
   let isMade = false
   /** A directory that was there and is gone is not made again: it would stand in the way of the log that comes back. */
   const make = async () => {

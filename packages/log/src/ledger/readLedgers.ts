@@ -1,5 +1,5 @@
 import { Effect, Option, Result, type Scope } from "effect"
-import { type Announcement, type BucketNext, taggedStream, TransportError } from "leat/transport"
+import { type Announcement, crashLossesOf, hasBucket, taggedStream, TransportError } from "leat/transport"
 import { readdir, readFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
@@ -9,24 +9,29 @@ import { LogWorker } from "../LogWorker.ts"
 import type { IdRange } from "../Message.ts"
 import { ledgerName } from "../store/tables/Directory.ts"
 import { decodeLedgerFile, type LedgerFile, type LedgerOwner } from "./ledgerFile.ts"
-import { beginOf } from "./processOf.ts"
+import { beginOf, hasThread } from "./processOf.ts"
 
-/** What became of the announced events of a leg whose process is gone, in events. */
+/** What became of the announced events of a stream in a sink whose process is gone, in events; of all epochs together. */
 export interface CrashLoss {
   readonly stream: string
   /** `cluster/topic`. */
   readonly sink: string
+  /** The last one. */
   readonly epoch: number
   /** Announced as admitted. */
   readonly admitted: number
   /** Of these: found in the log, by id. */
   readonly stored: number
-  /** Announced as dropped. */
+  /** Announced as dropped, of its own or of what an earlier process had left. */
   readonly dropped: number
   /** In its spill, or in its fallback, when it announced, and not stored here since, as far as is known. */
   readonly spilled: number
-  /** Neither stored, set aside, dropped nor in a spill: lost with the process. */
+  /** Lost with the process: on its way when it announced, and not stored. At most so many, where what came after the announcement leaves more than one answer. */
   readonly crashLost: number
+  /** Announced as stored, and not in the log: at least so many. */
+  readonly missing: number
+  /** In the log, or dropped, beyond what was admitted, at least: then the announcement and the log contradict each other. */
+  readonly excess: number
 }
 
 /** The last announcement of one incarnation. */
@@ -102,39 +107,56 @@ const lossesOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AnnouncedLedger, TransportError> {
   const incarnation = Buffer.from(file.incarnation.replaceAll("-", ""), "hex")
   const crashLosses: Array<CrashLoss> = []
-  for (const leg of file.legs) {
-    const slash = leg.sink.indexOf("/")
-    const topic = leg.sink.slice(slash + 1)
-    const isHere = file.clusters?.includes(leg.sink.slice(0, slash)) ?? true
+  const sinks = Map.groupBy(file.legs, ({ stream, sink }) => JSON.stringify([stream, sink]))
+  for (const legs of sinks.values()) {
+    const { sink = "" } = legs[0] ?? {}
+    const slash = sink.indexOf("/")
+    const topic = sink.slice(slash + 1)
+    const isHere = file.clusters?.includes(sink.slice(0, slash)) ?? true
     if (!isHere || !topics.has(topic)) continue
     const { isComplete, ranges } = yield* worker.call("ids", { topic, incarnation })
     if (!isComplete) return { ...file, state: "forgotten", crashLosses: [] }
-    crashLosses.push(lossOf(file, leg, ranges))
+    crashLosses.push(lossOf(file, legs, ranges))
   }
   return { ...file, state: "gone", crashLosses }
 })
 
-function lossOf(file: LedgerFile, leg: LedgerFile["legs"][number], ranges: ReadonlyArray<IdRange>): CrashLoss {
-  const { stream, sink, epoch, admitted, movedIn, movedOut } = leg
+function lossOf(file: LedgerFile, legs: LedgerFile["legs"], ranges: ReadonlyArray<IdRange>): CrashLoss {
+  const { stream = "", sink = "" } = legs[0] ?? {}
   const sequences = file.streams.find((row) => row.stream === stream)?.sequences ?? []
-  const dropped = sumOf(leg.dropped)
-  const stored = storedOf(
-    sequences,
-    ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
-  )
-  // A record that was given up although it may be stored, and is, counts in both.
-  const missing = Math.max(0, admitted + movedIn - movedOut - stored - sumOf(leg.deadLettered) - dropped)
-  const spilled = Math.min(missing, leg.spilled + leg.fellBack)
-  return { stream, sink, epoch, admitted, stored, dropped, spilled, crashLost: missing - spilled }
+  const own = ranges.filter((range) => range.stream === stream || range.stream === taggedStream(stream))
+  const found = foundOf(legs, new Map(sequences), own)
+  const { lost, kept, missing, excess } = crashLossesOf(legs, found)
+  const sum = (count: (leg: LedgerFile["legs"][number]) => number) => legs.reduce((all, leg) => all + count(leg), 0)
+  return {
+    stream,
+    sink,
+    epoch: Math.max(...legs.map(({ epoch }) => epoch)),
+    admitted: sum(({ admitted }) => admitted),
+    stored: found.present,
+    dropped: sum(({ dropped }) => sumOf(dropped)),
+    spilled: kept,
+    crashLost: lost,
+    missing,
+    excess
+  }
 }
 
-/** How many of the announced sequences lie in the ranges. */
-function storedOf(sequences: ReadonlyArray<BucketNext>, ranges: ReadonlyArray<IdRange>): number {
-  const next = new Map(sequences)
-  return ranges.reduce(
-    (total, { bucket, first, last }) => total + Math.max(0, Math.min(last + 1, next.get(bucket) ?? 0) - first),
-    0
-  )
+/** What the ids of a topic say of the announced sequences. */
+function foundOf(legs: LedgerFile["legs"], nexts: ReadonlyMap<number, number>, ranges: ReadonlyArray<IdRange>) {
+  const ends = new Map<number, number>()
+  let present = 0
+  for (const { bucket, first, last } of ranges) {
+    const end = Math.min(last + 1, nexts.get(bucket) ?? 0)
+    if (end <= first) continue
+    present += end - first
+    ends.set(bucket, Math.max(ends.get(bucket) ?? 0, end))
+  }
+  let behind = 0
+  for (const [bucket, next] of nexts)
+    if (legs.some((leg) => hasBucket(leg, bucket))) behind += next - (ends.get(bucket) ?? 0)
+  const reached = Array.from(ends.values()).reduce((all, end) => all + end, 0)
+  return { present, behind, between: reached - present }
 }
 
 function stateOf({ isClosed, owner }: LedgerFile): Exclude<AnnouncedLedger["state"], "forgotten"> {
@@ -143,7 +165,8 @@ function stateOf({ isClosed, owner }: LedgerFile): Exclude<AnnouncedLedger["stat
   try {
     process.kill(owner.pid, 0)
     const begin = beginOf(owner.pid)
-    return owner.begin === undefined || begin === undefined || owner.begin === begin ? "running" : "gone"
+    if (owner.begin !== undefined && begin !== undefined && owner.begin !== begin) return "gone"
+    return owner.thread === undefined || hasThread(owner.pid, owner.thread) ? "running" : "gone"
   } catch (error) {
     // Somebody else's process is a process too.
     return error instanceof Error && "code" in error && error.code === "EPERM" ? "running" : "gone"

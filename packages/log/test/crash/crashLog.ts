@@ -126,6 +126,7 @@ const announcedFault = Effect.fnUntraced(function* (held: ReadonlyMap<string, Re
     if (loss.stored !== found)
       return `${incarnation} has ${found} announced events in the log, and ${loss.stored} are told`
     if (loss.crashLost !== admitted - found - loss.dropped) return `the losses of ${incarnation} do not add up`
+    if (loss.missing + loss.excess > 0) return `the announcement of ${incarnation} contradicts the log`
     announcedAdmitted += admitted
     crashLost += loss.crashLost
   }
