@@ -257,7 +257,10 @@ export class Consuming<T> {
       scheduler
     }
     const fallbacks = this.#parts.readFallbacks()
-    const places = new ReadPlaces<T>({ options: sourceOptions, leg, fallbacks, groups, whereabouts }, settings)
+    const places = new ReadPlaces<T>(
+      { options: sourceOptions, isCompacted: contract.compacted, leg, fallbacks, groups, whereabouts },
+      settings
+    )
     const taken = places.enter()
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
     // Counts of a group are there from when it is read, and not only from its first lane.
