@@ -10,7 +10,8 @@ interface ToldOf {
 
 /** Why each gap is one, as a person says it. */
 const reasons = {
-  expired: "retention has deleted them before the group had read them: it is behind by more than its topic keeps",
+  expired:
+    "retention has deleted them before the group had read them: its topic keeps less than the group was behind, or than came at once",
   corrupt: "what is stored there does not verify"
 } as const
 
