@@ -122,6 +122,39 @@ describe("a reader", () => {
 })
 
 describe("retention", () => {
+  it("by bytes leaves the last append, so that who reads each before the next one misses nothing", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 15 })
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.integer({ min: 0, max: 8000 }),
+        fc.integer({ min: 0, max: 300 }),
+        (batches, bytes, size) => {
+          using open = storeWithTopic()
+          const limits = { ...noLimits, retentionBytes: bytes }
+          const seen: Array<number> = []
+          for (const count of batches) {
+            open.append(
+              Array.from({ length: count }, () => ({ key: "k", value: new Uint8Array(size) })),
+              limits
+            )
+            open.write((store) => {
+              store.heads.save(retain(store, store.topics.get("t"), store.heads.get(0), limits, 256))
+            })
+            for (const { records } of open.read(seen.length))
+              for (const { position } of records) seen.push(Number(position))
+          }
+          const all = batches.reduce((total, count) => total + count, 0)
+          expect(seen).toEqual(Array.from({ length: all }, (_, position) => position))
+          // And no more than that where it is larger than what is kept.
+          const { start, bytes: kept } = open.store.heads.get(0)
+          expect(kept <= bytes || start === all - (batches.at(-1) ?? 0)).toBe(true)
+        }
+      ),
+      { numRuns: 60 }
+    )
+  })
+
   it("by bytes takes whole batches from the start, and readers pass over what is gone", () => {
     using open = storeWithTopic()
     const limits = { ...noLimits, retentionBytes: 5000 }
@@ -138,7 +171,8 @@ describe("retention", () => {
     expect(first).toEqual({ records: [], next: BigInt(start), gap: "expired" })
     expect(positionsOf(open)).toEqual(Array.from({ length: 200 - start }, (_, index) => start + index))
     open.append([{ key: "k", value: new Uint8Array(20_000) }], limits)
-    expect(open.store.heads.get(0)).toMatchObject({ start: 201, end: 201, bytes: 0 })
+    // Larger than all that is kept, and the newest.
+    expect(open.store.heads.get(0)).toMatchObject({ start: 200, end: 201 })
     expect(open.append([{ key: "k", value: "v" }], limits).base).toBe(201)
   })
 
@@ -171,11 +205,12 @@ describe("a topic that keeps everything", () => {
     const row = open.store.db.prepare("SELECT retention_ms, retention_bytes FROM topic WHERE name = 'kept'").get()
     expect({ ...row }).toEqual({ retention_ms: 2 ** 53 - 1, retention_bytes: 2 ** 53 - 1 })
     const limits = { ...noLimits, retentionMs: 1000, retentionBytes: 1 }
-    open.append([{ key: "k", value: "old" }], limits, "kept")
+    // The newest would stay in any topic.
+    for (const value of ["older", "old"]) open.append([{ key: "k", value }], limits, "kept")
     const partition = topic.firstPartition
     machine.pass(10_000)
     const head = open.write((store) => retain(store, topic, store.heads.get(partition), limits, 9))
-    expect(head).toMatchObject({ start: 0, end: 1 })
+    expect(head).toMatchObject({ start: 0, end: 2 })
   })
 
   it("is one that was made without a word in a log that keeps everything, and no other", () => {

@@ -273,6 +273,6 @@ describe("the room of a log", () => {
       open.append(one, limits)
       return open.store.heads.get(0).start
     }
-    expect([startAfter(pages(60)), startAfter(pages(60)), startAfter(pages(10_000))]).toEqual([2, 4, 63])
+    expect([startAfter(pages(60)), startAfter(pages(60)), startAfter(pages(10_000))]).toEqual([2, 4, 62])
   })
 })

@@ -41,6 +41,7 @@ export class AsideTopics {
     this.#retries = new DeadLetters({
       ...written,
       deadLetters: retryTopic(lettersOf, group, tier + 1),
+      areRetried: true,
       what: "what is to be tried again"
     })
   }

@@ -22,6 +22,7 @@ import { isKeyPersonal } from "../contract/isKeyPersonal.ts"
 import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
+import { groupTopicFault } from "../routes/groupTopicFault.ts"
 import { retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
 import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
 import type { ReadFallback } from "./FallbackTopics.ts"
@@ -266,6 +267,8 @@ export class Consuming<T> {
     const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
+    const wrongName = groupTopicFault(leg.topic, group)
+    if (wrongName !== undefined) return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrongName }] }))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
       cluster: leg.cluster,
@@ -284,7 +287,10 @@ export class Consuming<T> {
       scheduler
     }
     const fallbacks = this.#parts.readFallbacks()
-    const places = new ReadPlaces<T>({ options: sourceOptions, leg, fallbacks, groups, whereabouts }, settings)
+    const places = new ReadPlaces<T>(
+      { options: sourceOptions, isCompacted: contract.compacted, leg, fallbacks, groups, whereabouts },
+      settings
+    )
     const taken = places.enter()
     if (taken !== undefined) return Effect.fail(new RouteError({ faults: [taken] }))
     // Counts of a group are there from when it is read, and not only from its first lane.

@@ -5,12 +5,15 @@ import type { Counts } from "../ledger/Counts.ts"
 interface ToldOf {
   readonly group: string
   readonly stream: string
+  /** A retry topic has gaps of its own. */
+  readonly topic: string
   readonly partition: number
 }
 
 /** Why each gap is one, as a person says it. */
 const reasons = {
-  expired: "retention has deleted them before the group had read them: it is behind by more than its topic keeps",
+  expired:
+    "retention has deleted them before the group had read them: its topic keeps less than the group was behind, or than came at once",
   corrupt: "what is stored there does not verify"
 } as const
 
@@ -32,14 +35,14 @@ export class GapTeller {
   tell({ expired = 0, corrupt = 0 }: Counts, nowMs: number): void {
     const told = this.#told
     if ((expired === told.expired && corrupt === told.corrupt) || nowMs < this.#toldAtMs + againMs) return
-    const { group, stream, partition } = this.#of
+    const { group, stream, topic, partition } = this.#of
     for (const [reason, count] of [
       ["expired", expired - told.expired],
       ["corrupt", corrupt - told.corrupt]
     ] as const)
       if (count > 0)
         this.#warn(
-          `the group ${group} of ${stream} has not had ${count} ${count === 1 ? "record" : "records"} of partition ${partition}: ${reasons[reason]}`
+          `the group ${group} of ${stream} has not had ${count} ${count === 1 ? "record" : "records"} of partition ${partition} of topic ${topic}: ${reasons[reason]}`
         )
     this.#told = { expired, corrupt }
     this.#toldAtMs = nowMs

@@ -108,7 +108,7 @@ export class LaneShell<T> {
     fail: (error: TransportError) => void,
     ports: ShellPorts
   ) {
-    const { scheduler, unordered, handler, group, stream } = options
+    const { scheduler, unordered, handler, group, stream, topic } = options
     this.lane = lane
     this.#options = options
     this.#settings = settings
@@ -118,7 +118,7 @@ export class LaneShell<T> {
     this.#onChanged = ports.onChanged
     this.#signs = ports.signs
     this.#aside = ports.aside
-    this.#teller = new LaneTeller({ group, stream, partition: lane.partition }, (text) => {
+    this.#teller = new LaneTeller({ group, stream, topic, partition: lane.partition }, (text) => {
       this.#fork(Telemetry.warn(text))
     })
     this.#wake = new Wake(scheduler)

@@ -46,6 +46,8 @@ export interface ReadPlaceParts<T> {
   readonly leg: Leg
   /** Of the stream; `transport` and `topic` are those of the leg. */
   readonly options: SourceOptions<T>
+  /** Of the contract: who joins a topic that is not there makes it. */
+  readonly isCompacted: boolean
   readonly fallbacks: ReadonlyArray<ReadFallback>
   readonly groups: ReadGroups
   /** Undefined: nobody ever moves the stream. */
@@ -238,9 +240,10 @@ export class ReadPlace<T> implements CaughtSource {
   }
 
   #newSource(transport: Transport, settings: SubscriptionSettings, signs: Signs | undefined): Source<T> {
-    const { options, epochs, place } = this.#parts
+    const { options, epochs, place, isCompacted } = this.#parts
     const { cluster, topic } = place
-    const given = { ...options, transport, cluster, topic, onMoved: (tier: number) => this.#movedTo(tier) }
+    const onMoved = (tier: number) => this.#movedTo(tier)
+    const given = { ...options, isCompacted, transport, cluster, topic, onMoved }
     const told = { ...(epochs === undefined ? {} : { epochs }), ...(signs === undefined ? {} : { signs }) }
     this.#lanesBefore = this.lanesTaken
     const source = new Source<T>({ ...given, ...told }, settings)

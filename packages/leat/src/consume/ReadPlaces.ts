@@ -24,6 +24,8 @@ import { Wake } from "../Wake.ts"
 export interface ReadPlacesParts<T> {
   /** Of the read leg. */
   readonly options: SourceOptions<T>
+  /** Of the contract. */
+  readonly isCompacted: boolean
   readonly leg: Leg
   readonly fallbacks: ReadonlyArray<ReadFallback>
   readonly groups: ReadGroups

@@ -16,6 +16,7 @@ import { ReadingWatch } from "./ReadingWatch.ts"
 import { canDecode } from "./readEvent.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, ReadableLane, SourceOptions } from "./SourceOptions.ts"
+import { madeCompacted } from "../transport/madeCompacted.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { Replaced } from "../transport/Replaced.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -187,8 +188,9 @@ export class Source<T> {
 
   /** One stay in the group. */
   #membership(): Effect.Effect<void, TransportError> {
-    const { transport, topic, group } = this.#options
+    const { transport, topic, group, isCompacted } = this.#options
     const { from, drainMs } = this.#settings
+    const lanes = Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs }))
     this.#whenEmpty = undefined
     // There before the first lane is: a lane may fail before anybody waits for that.
     const failed = Deferred.makeUnsafe<never, TransportError>()
@@ -198,7 +200,7 @@ export class Source<T> {
       (membership) =>
         Effect.raceFirst(
           Deferred.await(failed),
-          Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs })).pipe(
+          (isCompacted === true ? Stream.unwrap(Effect.as(madeCompacted(transport, topic), lanes)) : lanes).pipe(
             Stream.runForEach((lane) => this.#holdLane(lane, drainMs, membership)),
             Scope.provide(membership)
           )

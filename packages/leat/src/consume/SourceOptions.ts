@@ -64,6 +64,8 @@ export interface SourceOptions<T> {
   readonly type: string
   readonly group: string
   readonly unordered: boolean
+  /** Whether the topic is that of a compacted contract: whoever joins one that is not there makes it. */
+  readonly isCompacted?: boolean
   /** Whether logs may not have the keys. */
   readonly isKeyPersonal: boolean
   readonly ledger: Ledger

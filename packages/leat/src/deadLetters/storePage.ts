@@ -1,6 +1,7 @@
 /** Stores a page of records in one partition, within a time: whoever waits for the command is told why it does not go on. */
 import { Effect, Schedule, type Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
+import { lettersRetention } from "../transport/everything.ts"
 import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 
@@ -24,7 +25,7 @@ export const openTarget = (
   topic: string,
   partitions: number
 ): Effect.Effect<Target, TransportError, Scope.Scope> =>
-  openForwarder(transport, topic, partitions).pipe(
+  openForwarder(transport, { topic, partitions, ...lettersRetention(transport) }).pipe(
     Effect.retry({ while: ({ isRetryable }) => isRetryable, schedule: Schedule.spaced(pauseMs), times: tries }),
     Effect.map((forwarder) => ({ forwarder, transport: transport.name }))
   )

@@ -7,6 +7,7 @@ import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
+import { compactionOf, openTopic } from "../publish/openTopic.ts"
 import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
@@ -137,7 +138,9 @@ export class Moves {
         }
         const wrong = partitionFault(contract, route, leg, found.success.length)
         if (wrong !== undefined) return yield* new RouteError({ faults: [wrong] })
-        yield* transport.openWriter(leg.topic)
+        // What is only wanted is told when the stream goes there.
+        const isNeeded = compactionOf(contract) === "needed"
+        yield* openTopic(transport, { topic: leg.topic, sink: leg.sink, compaction: isNeeded ? "needed" : undefined })
       })
     )
   }

@@ -90,7 +90,8 @@ export class SpillCarrier implements Carrier {
     return this.#home.places.using(place.cluster, (target) =>
       Effect.gen({ self: this }, function* () {
         const scope = yield* Effect.scope
-        const opened = Scope.provide(openForwarder(target, place.topic, place.partitions), scope)
+        const { topic, partitions } = place
+        const opened = Scope.provide(openForwarder(target, { topic, partitions }), scope)
         const forwarder = yield* answered(opened, `${placeText(place)} cannot be written`)
         for (const round of rounds(going.filter(({ isThere }) => !isThere)))
           yield* Effect.forEach(

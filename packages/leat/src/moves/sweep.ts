@@ -44,7 +44,7 @@ export function carry(
         const rows = yield* boundsIn(source, place)
         const scope = yield* Effect.scope
         const forwarder = yield* answered(
-          Scope.provide(openForwarder(target, to.place.topic, to.place.partitions), scope),
+          Scope.provide(openForwarder(target, { topic: to.place.topic, partitions: to.place.partitions }), scope),
           `${placeText(to.place)} cannot be written`
         )
         if (forwarder.partitions < to.place.partitions)

@@ -13,6 +13,7 @@ import { type Leg, RouteError, type Route, type RouteFault } from "../routes/Rou
 import { writtenOf } from "./Destinations.ts"
 import { whenEnded } from "./flushed.ts"
 import { standsInEmpty } from "./leaving.ts"
+import { compactionOf } from "./openTopic.ts"
 import type { OpenError, Sinks } from "./Sinks.ts"
 
 /** How long a document waits for its new legs, in milliseconds: longer than a cluster is tried, and not for ever where a driver gives no answer. */
@@ -73,10 +74,10 @@ export class HeldLegs {
 
   /** Opens a leg for a route that is to be in force: a required one for good, a best-effort one if it opens soon, and else in its own time. */
   open(route: Route, leg: Leg): Effect.Effect<void, OpenError> {
-    const { stream, compacted: isCompacted } = this.#contract
+    const { stream } = this.#contract
     const { sinks, joined } = this.#options
     const wrong = (partitions: number) => partitionFault(this.#contract, route, leg, writtenOf(leg, { partitions }))
-    const request = { leg, stream, isCompacted, wrong }
+    const request = { leg, stream, compaction: compactionOf(this.#contract), wrong }
     return Effect.suspend(() => {
       const scope = Scope.makeUnsafe()
       // Noted before it is tried: what cannot be opened is given back with the rest.

@@ -14,7 +14,7 @@ import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellGivenUp, tellHalts } from "./haltNotices.ts"
 import { type LaneMaker, LegLanes, type TakeMoved } from "./LegLanes.ts"
 import type { IsStored } from "./LaneQueue.ts"
-import { openPlaces, type Places, type StandIns } from "./openPlaces.ts"
+import { openPlaces, type PlacedLeg, type Places } from "./openPlaces.ts"
 import { outageFor } from "./outageFor.ts"
 import type { Pump } from "./Pump.ts"
 import type { PartitionHome, PumpedLane, PumpedPartition } from "./Pumped.ts"
@@ -44,15 +44,12 @@ export interface HaltedLane extends Halted {
   readonly stream: string
 }
 
-export interface SinkOptions extends StandIns {
-  readonly leg: Leg
+export interface SinkOptions extends PlacedLeg {
   /** Of the cluster. */
   readonly pump: Pump
   readonly ledger: Ledger
   /** 16 bytes: whose drops are announced. */
   readonly incarnation: Uint8Array
-  /** Whether the topic is compacted: a record without a key has no place there, so drops are not announced on close. */
-  readonly isCompacted: boolean
   /** How long closing waits for what is buffered, in milliseconds. */
   readonly drainMs: number
   /** Those that asked for the sink, also before they are open. */
@@ -103,7 +100,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #drained: (() => void) | undefined
 
   constructor(
-    { leg, pump, ledger, incarnation, isCompacted, streams, away }: SinkOptions,
+    { leg, pump, ledger, incarnation, compaction, streams, away }: SinkOptions,
     { writer, spill, fallback }: Places
   ) {
     const { fencing, pipeline } = pump.transport.capabilities
@@ -135,7 +132,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.writing = { rules: this.rules, pipeline, canFence: this.canFence, fallback: ofFallback, trip }
     this.#pump = pump
     this.incarnation = incarnation
-    this.isCompacted = isCompacted
+    this.isCompacted = compaction !== undefined
     this.#brokenBy(leg)
     const sent = sentOn(writer, this)
     this.spill = spill && new SinkSpill(spill, sent, this, pump, this.#undelivered)
@@ -146,7 +143,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Opens the writer; closing the scope drains the lanes until `drainMs` have passed and drops the rest. */
   static readonly open = (options: SinkOptions): Effect.Effect<Sink, TransportError, Scope.Scope> =>
-    Effect.flatMap(openPlaces(options.pump.transport, options.leg, options), (found) =>
+    Effect.flatMap(openPlaces(options), (found) =>
       // In one step: what stands in for the destination would run, and hold what it has, for as long as the process lives.
       Effect.uninterruptible(
         Effect.flatMap(Effect.scope, (scope) =>

@@ -10,6 +10,7 @@ import { openingName, type OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { otherStandIns, type StandInName } from "../routes/standIns.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
+import type { Compaction } from "./openTopic.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
 import type { Pumps } from "./Pumps.ts"
 import { Shared } from "./Shared.ts"
@@ -35,7 +36,7 @@ export interface SinkRequest {
   readonly leg: Leg
   /** Who asks. */
   readonly stream: string
-  readonly isCompacted: boolean
+  readonly compaction: Compaction
   /** Why so many partitions will not do; asked before the topic is created. */
   readonly wrong: (partitions: number) => RouteFault | undefined
 }
@@ -306,7 +307,7 @@ export class Sinks {
     return Effect.gen({ self: this }, function* () {
       const request = this.#requests.get(name)
       if (request === undefined) return yield* Effect.die(new Error(`nobody asked for the sink ${name}`))
-      const { leg, isCompacted } = request
+      const { leg, compaction } = request
       yield* Scope.addFinalizer(
         yield* Effect.scope,
         Effect.sync(() => {
@@ -321,7 +322,7 @@ export class Sinks {
       const pump = pumps.of(transport)
       const streams = this.#streamsOf(name)
       const away = this.#standIns.get(name)
-      const options = { leg, pump, ledger, incarnation, isCompacted, drainMs, streams, away, ...spill, ...fallback }
+      const options = { leg, pump, ledger, incarnation, compaction, drainMs, streams, away, ...spill, ...fallback }
       const opening = Sink.open(options)
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
@@ -364,15 +365,19 @@ export class Sinks {
   /** The cluster of a leg; where it is away and a spill, or a fallback, knows of it, what stands for it. */
   #openCluster(leg: Leg): Effect.Effect<Transport, OpenError, Scope.Scope> {
     const { cluster, sink, topic } = leg
+    const compaction = this.#requests.get(sink)?.compaction
     const declared = this.#options.declared(cluster)
     if (!hasStandIn(leg) || declared === undefined) return this.#options.transports.get(cluster)
     const { capabilities, driver } = declared
     const standIn = Effect.flatMap(this.#partitionsOfAway(leg, 0), (partitions) => {
       const opening = this.#options.transports.get(cluster)
-      return Effect.map(awayTransport({ name: driver.name, capabilities, topic, sink, partitions, opening }), (one) => {
-        this.#standIns.set(sink, one)
-        return one.transport
-      })
+      return Effect.map(
+        awayTransport({ name: driver.name, capabilities, topic, sink, compaction, partitions, opening }),
+        (one) => {
+          this.#standIns.set(sink, one)
+          return one.transport
+        }
+      )
     })
     const reached = Effect.map(this.#reached(leg), ({ transport }) => transport)
     return unlessAway(reached, Effect.delay(standIn, this.#isAway.has(sink) ? 0 : awayMs))

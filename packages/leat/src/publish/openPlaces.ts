@@ -2,9 +2,10 @@
 import { Effect, type Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import type { Leg } from "../routes/Route.ts"
-import { allOrNothing, contained } from "../transport/contained.ts"
+import { allOrNothing } from "../transport/contained.ts"
 import { type Transport, TransportError, type Writer } from "../transport/index.ts"
 import type { FallbackPlaces } from "./fallback/openFallback.ts"
+import { type Compaction, openTopic } from "./openTopic.ts"
 import type { SpillPlace } from "./spill/Spill.ts"
 
 type Opening<A> = Effect.Effect<A, TransportError, Scope.Scope>
@@ -15,14 +16,30 @@ export interface StandIns {
   readonly fallback?: (partitions: number) => Opening<FallbackPlaces>
 }
 
+/** Whose places they are. */
+export interface PlacedLeg extends StandIns {
+  readonly leg: Leg
+  /** Whether the topic is to be compacted: a record without a key has no place there, so drops are not announced on close. */
+  readonly compaction: Compaction
+}
+
+interface Opened extends PlacedLeg {
+  readonly pump: { readonly transport: Transport }
+  readonly away: object | undefined
+}
+
 export interface Places {
   readonly writer: Writer
   readonly spill?: SpillPlace | undefined
   readonly fallback?: FallbackPlaces | undefined
 }
 
-export function openPlaces(transport: Transport, leg: Leg, { spill, fallback }: StandIns): Opening<Places> {
-  const opened = Effect.suspend(() => contained(transport.openWriter(leg.topic), leg.sink))
+/** What stands for a cluster that is away makes the topic when that is there. */
+export function openPlaces({ leg, pump, compaction, away, spill, fallback }: Opened): Opening<Places> {
+  const { transport } = pump
+  const { topic, sink } = leg
+  const topicOf = { topic, sink, compaction: away === undefined ? compaction : undefined }
+  const opened = Effect.suspend(() => openTopic(transport, topicOf))
   const all = Effect.gen(function* () {
     const writer = yield* opened
     const { partitions } = writer

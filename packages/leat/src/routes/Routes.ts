@@ -15,6 +15,7 @@ import { globMatches } from "./Glob.ts"
 import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
+import { groupTopicFaults } from "./groupTopicFault.ts"
 import { orderFaults } from "./retryTopicFaults.ts"
 import { levelFaults } from "./levelFaults.ts"
 import { fallbackPlaceFaults, fallbackUseFaults, topicCharactersMax } from "./fallbackFaults.ts"
@@ -189,8 +190,11 @@ export class Routes {
       const message = `no route matches stream ${contract.stream} of contract ${contract.name}; add one, or a last route for "*"`
       return [{ path: "routes", message }]
     }
+    const { stream } = contract
+    const topics = Array.from(routes, ({ readLeg }) => readLeg.topic)
     return [
       ...routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg))),
+      ...groupTopicFaults(stream, topics, this.document),
       ...orderFaults(contract, this.document)
     ]
   }

@@ -9,6 +9,7 @@ import { type PlainRecord, sizeOf } from "../record/batchOf.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Transport, TransportError } from "./index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
+import { lettersRetention } from "./everything.ts"
 import { type Answers, LetterWriter } from "./LetterWriter.ts"
 import { StorageWatch } from "./StorageWatch.ts"
 
@@ -54,6 +55,8 @@ export interface DeadLetterOptions {
   readonly deadLetters: string
   /** Whose partitions that topic gets. */
   readonly topic: string
+  /** Whether the topic is read, and grows for ever: it is kept as its cluster keeps topics, and dead letters until a person deletes the topic. */
+  readonly areRetried?: boolean
   /** What is stored there, as a warning tells it; dead letters when absent. */
   readonly what?: string
   /** Who writes to it, and what waits meanwhile, as a warning tells it. */
@@ -260,14 +263,14 @@ export class DeadLetters {
 
   /** Nobody waits for a driver that does not even end when it is told to. */
   #openOnce(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
-    const { transport, topic, deadLetters } = this.#options
-    return Effect.flatMap(
-      Effect.forkIn(LetterWriter.open({ transport, deadLetters, topic, writers }), writers, { startImmediately: true }),
-      (fiber) =>
-        Fiber.join(fiber).pipe(
-          Effect.timeoutOrElse({ duration: openMs, orElse: () => Effect.fail(unanswered(transport.name)) }),
-          Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe()))
-        )
+    const { transport, topic, deadLetters, areRetried } = this.#options
+    const kept = areRetried === true ? {} : lettersRetention(transport)
+    const writer = LetterWriter.open({ transport, deadLetters, topic, ...kept, writers })
+    return Effect.flatMap(Effect.forkIn(writer, writers, { startImmediately: true }), (fiber) =>
+      Fiber.join(fiber).pipe(
+        Effect.timeoutOrElse({ duration: openMs, orElse: () => Effect.fail(unanswered(transport.name)) }),
+        Effect.onExit(() => Effect.sync(() => fiber.interruptUnsafe()))
+      )
     )
   }
 

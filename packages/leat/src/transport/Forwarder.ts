@@ -6,7 +6,7 @@ import { Cause, Effect, Exit, Option, Random, type Scope } from "effect"
 import { batchOf, type PlainRecord } from "../record/batchOf.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { answeredRuns } from "./answeredRuns.ts"
-import type { Run, Transport, Writer } from "./index.ts"
+import type { Run, TopicSpec, Transport, Writer } from "./index.ts"
 import { sendEffect } from "./Sending.ts"
 import { TransportError } from "./TransportError.ts"
 
@@ -35,17 +35,16 @@ export interface Forwarder {
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
 }
 
-/** Opens a topic to forward to; creates it with so many partitions where it is not there. */
+/** Opens a topic to forward to; creates it so where it is not there, and takes one that is there as it is. */
 export const openForwarder = (
   transport: Transport,
-  topic: string,
-  partitions: number
+  spec: TopicSpec
 ): Effect.Effect<Forwarder, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
-    const ensured = yield* Effect.exit(transport.ensure({ topic, partitions }))
+    const ensured = yield* Effect.exit(transport.ensure(spec))
     // Who may not create it may be allowed to write to it.
     const refusal = Exit.isFailure(ensured) ? errorOf(transport.name, ensured.cause) : undefined
-    const writer = yield* transport.openWriter(topic).pipe(Effect.mapError((error) => refusal ?? error))
+    const writer = yield* transport.openWriter(spec.topic).pipe(Effect.mapError((error) => refusal ?? error))
     return {
       partitions: writer.partitions,
       append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>

@@ -5,7 +5,7 @@
 import { Deferred, Effect, Exit, Option, Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
 import { type Forwarder, openForwarder } from "./Forwarder.ts"
-import type { Transport, TransportError } from "./index.ts"
+import type { TopicSpec, Transport, TransportError } from "./index.ts"
 
 /** How long an append goes on with a writer that has been replaced, in milliseconds. */
 const graceMs = 10_000
@@ -19,6 +19,8 @@ interface LetterWriterOptions {
   readonly deadLetters: string
   /** Whose partitions it gets. */
   readonly topic: string
+  /** What it keeps; as its cluster keeps when absent. */
+  readonly retention?: TopicSpec["retention"]
   /** Closes all writers that are still open. */
   readonly writers: Scope.Scope
 }
@@ -40,10 +42,17 @@ export class LetterWriter {
   }
 
   /** Opens the topic, with the partitions of that which the records are of. */
-  static readonly open = Effect.fnUntraced(function* ({ transport, deadLetters, topic, writers }: LetterWriterOptions) {
+  static readonly open = Effect.fnUntraced(function* (options: LetterWriterOptions) {
+    const { transport, deadLetters, topic, retention, writers } = options
     const scope = yield* Scope.fork(writers)
     return yield* Effect.suspend(() => transport.partitionsOf(topic)).pipe(
-      Effect.flatMap((count) => openForwarder(transport, deadLetters, count)),
+      Effect.flatMap((count) =>
+        openForwarder(transport, {
+          topic: deadLetters,
+          partitions: count,
+          ...(retention === undefined ? {} : { retention })
+        })
+      ),
       Scope.provide(scope),
       // In the scope of all, so that whoever closes that waits for it.
       Effect.map((forwarder) => {

@@ -5,6 +5,30 @@ const partitions = "consume/deadLetterPartitions.test.ts"
 
 export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
+    name: "dead letters are deleted as the events of their cluster are",
+    file: "transport/DeadLetters.ts",
+    find: `areRetried === true ? {} :`,
+    replace: `areRetried !== true ? {} :`,
+    foundBy: "deadLetters/retention.test.ts",
+    test: "dead letters and their replays are kept"
+  },
+  {
+    name: "dead letters of a cluster that outlives the process are deleted as its events are",
+    file: "transport/everything.ts",
+    find: `capabilities.ephemeral ?`,
+    replace: `!capabilities.ephemeral ?`,
+    foundBy: "deadLetters/retention.test.ts",
+    test: "dead letters and their replays are kept"
+  },
+  {
+    name: "replays are deleted as the events of their cluster are",
+    file: "deadLetters/storePage.ts",
+    find: `, ...lettersRetention(transport) }`,
+    replace: ` }`,
+    foundBy: "deadLetters/retention.test.ts",
+    test: "dead letters and their replays are kept"
+  },
+  {
     name: "what a where writes into a letter is replayed",
     file: "deadLetters/pages.ts",
     find: `where(copyOf(letter))`,
@@ -73,8 +97,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead-letter topic has one partition",
     file: "transport/LetterWriter.ts",
-    find: `openForwarder(transport, deadLetters, count)`,
-    replace: `openForwarder(transport, deadLetters, Math.min(count, 1))`,
+    find: `partitions: count`,
+    replace: `partitions: Math.min(count, 1)`,
     foundBy: frontDoor,
     test: "the partitions of its own"
   },

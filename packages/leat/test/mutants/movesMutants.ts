@@ -136,7 +136,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "who may not write in the new place takes the document",
     file: "moves/Moves.ts",
-    find: `yield* transport.openWriter(leg.topic)`,
+    find: `yield* openTopic(transport, { topic: leg.topic, sink: leg.sink, compaction: isNeeded ? "needed" : undefined })`,
     replace: `yield* transport.partitionsOf(leg.topic)`,
     foundBy: "moves/reach.test.ts",
     test: "cannot write there refuses"

@@ -3,6 +3,54 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in destinations: their budget, their lanes, how they open, change and close. */
 export const sinkMutants: ReadonlyArray<Mutant> = [
   {
+    name: "the topic of a compacted contract is made as its cluster makes topics",
+    file: "publish/openTopic.ts",
+    find: `if (compaction === undefined) return opened`,
+    replace: `if (compaction !== "needed") return opened`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "is made compacted, and that of another contract is not"
+  },
+  {
+    name: "a topic that is not compacted will do where the contract needs that",
+    file: "publish/openTopic.ts",
+    find: `if (compaction === "wanted") return`,
+    replace: `if (compaction.length > 0) return`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "is not compacted, and the contract needs that"
+  },
+  {
+    name: "a topic that cannot be made compacted is made otherwise",
+    file: "transport/madeCompacted.ts",
+    find: `Effect.mapBoth(transport.bounds(topic), { onFailure: () => refusal, onSuccess: () => true })`,
+    replace: `Effect.as(Effect.ignore(Effect.fail(refusal)), true)`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "nobody may ask how it is"
+  },
+  {
+    name: "who joins the topic of a compacted contract makes it as its cluster makes topics",
+    file: "consume/Source.ts",
+    find: `isCompacted === true ? Stream.unwrap`,
+    replace: `isCompacted === undefined ? Stream.unwrap`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "by a consumer that joins it"
+  },
+  {
+    name: "what stands for a cluster that is away makes a compacted topic as the cluster makes topics",
+    file: "publish/spill/awayTransport.ts",
+    find: `openTopic(cluster, { topic, sink, compaction })`,
+    replace: `openTopic(cluster, { topic, sink })`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "was away when the process began"
+  },
+  {
+    name: "memory deletes of a compacted topic what is old",
+    file: "transport/memory/MemoryTransport.ts",
+    find: `spec.compacted === true && spec.retention === undefined`,
+    replace: `spec.compacted === undefined && spec.retention !== undefined`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "whatever the retention"
+  },
+  {
     name: "a topic is not looked at again after it has been opened",
     file: "publish/PartitionWatch.ts",
     find: `if (topic.transport.capabilities.partitions === "fixed") return Effect.void`,

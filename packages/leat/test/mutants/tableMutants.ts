@@ -3,6 +3,22 @@ import type { Mutant } from "./Mutant.ts"
 /** Bugs in what tables, records and notices say, found by `findTableFault`. */
 export const tableMutants: ReadonlyArray<Mutant> = [
   {
+    name: "the topics of a group may have names that are one character too long",
+    file: "routes/groupTopicFault.ts",
+    find: `longest <= topicCharactersMax`,
+    replace: `longest <= topicCharactersMax + 1`,
+    foundBy: "consume/endings.test.ts",
+    test: "is refused before anything is read"
+  },
+  {
+    name: "a group of a document may have topics whose names are too long",
+    file: "routes/groupTopicFault.ts",
+    find: `group.includes("*") ||`,
+    replace: `group.length > 0 ||`,
+    foundBy: "routes/groupTopicFault.test.ts",
+    test: "a group of a document is refused"
+  },
+  {
     name: "a document is read again while what it needs is opened",
     file: "TableSwaps.ts",
     find: `this.#inTurn(own.success, of)`,

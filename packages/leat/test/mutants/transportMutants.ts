@@ -120,9 +120,9 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a driver opens of a topic is closed with the rest of its sink",
-    file: "publish/openPlaces.ts",
-    find: `contained(transport.openWriter(leg.topic), leg.sink)`,
-    replace: `transport.openWriter(leg.topic)`,
+    file: "publish/openTopic.ts",
+    find: `contained(transport.openWriter(topic), sink)`,
+    replace: `transport.openWriter(topic)`,
     foundBy: "publish/brokenClosing.test.ts",
     test: "closes a topic"
   },
@@ -240,8 +240,8 @@ export const transportMutants: ReadonlyArray<Mutant> = [
   {
     name: "compaction keeps the first of each key",
     file: memoryPartition,
-    find: `if (key !== null) last.set(`,
-    replace: `if (key !== null && !last.has(keyText(key))) last.set(`
+    find: `of chunk.keys()) last.set(`,
+    replace: `of chunk.keys()) if (!last.has(keyText(key))) last.set(`
   },
   {
     name: "a range is read one record too far",

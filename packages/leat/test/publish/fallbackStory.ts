@@ -39,6 +39,7 @@ export interface FallbackSetting {
   readonly farDriver?: (driver: Driver) => Driver
   readonly far?: (transport: Transport) => Partial<Transport>
   readonly near?: (transport: Transport) => Partial<Transport>
+  readonly contract?: ReturnType<typeof noteContract>
 }
 
 export const openFalling = Effect.fnUntraced(function* (places: FallbackPlaces, setting: FallbackSetting = {}) {
@@ -89,7 +90,7 @@ export const openFalling = Effect.fnUntraced(function* (places: FallbackPlaces, 
     ...(journal === undefined ? {} : { journal }),
     drivers: [(setting.farDriver ?? same)(changed(farDriver, far)), named("near", changed(nearDriver, near))]
   })
-  return { leat, notes: yield* leat.stream(noteContract()) }
+  return { leat, notes: yield* leat.stream(setting.contract ?? noteContract()) }
 })
 
 const same = (driver: Driver): Driver => driver

@@ -129,7 +129,7 @@ export const openPlaces = Effect.fnUntraced(function* (
         pump: pumps.of(transport),
         ledger,
         incarnation,
-        isCompacted: false,
+        compaction: undefined,
         drainMs: options.drainMs ?? 60_000,
         streams: new Set([contract.stream]),
         away: undefined

@@ -44,7 +44,7 @@ function scripted(answers: ReadonlyArray<Answer>, fences: ReadonlyArray<Transpor
 
 const append = (transport: Transport, count: number, onWaiting: (error: TransportError) => void = () => undefined) =>
   Effect.gen(function* () {
-    const forwarder = yield* openForwarder(transport, "t", 3)
+    const forwarder = yield* openForwarder(transport, { topic: "t", partitions: 3 })
     const records = Array.from({ length: count }, (_, index) => ({ key: `${index}`, value: "v" }))
     const running = yield* Effect.forkChild(forwarder.append(1, records, onWaiting))
     yield* TestClock.adjust("10 minutes")

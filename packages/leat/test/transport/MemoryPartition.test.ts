@@ -119,3 +119,47 @@ it("keeps small batches together: a thousand of one record are a few chunks, and
   expect(partition.bytes).toBeGreaterThan(10_000)
   expect(partition.read(0n, partition.end)).toMatchObject({ gap: "expired" })
 })
+
+it("is compacted to the last record of each key, and reads from and to any position as if the others had never come", () => {
+  const anyOne = fc.record({ key: fc.option(fc.nat({ max: 5 }), { nil: null }), value: fc.string({ maxLength: 20 }) })
+  const anyStep = fc.record({ batch: fc.array(anyOne, { minLength: 1, maxLength: 30 }), isCompacted: fc.boolean() })
+  fc.assert(
+    fc.property(
+      fc.array(anyStep, { minLength: 1, maxLength: 20 }),
+      fc.nat({ max: 400 }),
+      fc.array(fc.tuple(fc.nat({ max: 200 }), fc.nat({ max: 200 })), { maxLength: 10 }),
+      (steps, chunkBytesMax, ranges) => {
+        const partition = new MemoryPartition()
+        let expected: ReadonlyArray<readonly [number, number | null, string]> = []
+        let end = 0
+        for (const { batch, isCompacted } of steps) {
+          const sent = batchOf(batch.map(({ key, value }) => ({ key: key === null ? null : `${key}`, value })))
+          partition.append(sent, 0, sent.count, 0, chunkBytesMax)
+          expected = [...expected, ...batch.map(({ key, value }) => [end++, key, value] as const)]
+          if (!isCompacted) continue
+          partition.compact()
+          expected = expected.filter(
+            ([at, key]) => key === null || !expected.some((one) => one[1] === key && one[0] > at)
+          )
+        }
+        for (const [from, to] of [[0, end], ...ranges] as const) {
+          const found: Array<unknown> = []
+          for (let at = BigInt(from); ;) {
+            const batch = partition.read(at, BigInt(to))
+            if (batch === undefined) break
+            for (const { position, key, value } of batch.records)
+              found.push([
+                Number(position),
+                key === null ? null : Number(new TextDecoder().decode(key)),
+                new TextDecoder().decode(value ?? undefined)
+              ])
+            expect(batch.next).toBeGreaterThan(at)
+            expect(batch.next).toBeLessThanOrEqual(BigInt(Math.min(to, end)))
+            at = batch.next
+          }
+          expect(found).toEqual(expected.filter(([at]) => at >= from && at < to))
+        }
+      }
+    )
+  )
+})

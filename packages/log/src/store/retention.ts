@@ -6,7 +6,7 @@ import type { RetentionDefaults, Topic } from "./tables/Topics.ts"
 
 /**
  * Deletes whole batches from the start of a partition: those older than the retention time, then the oldest beyond the retention bytes, at
- * most `rowsMax` of them. Inside a write; the caller saves the returned head. A batch of unknown age is at least as old as those behind it.
+ * most `rowsMax` of them, and never the newest for its size. Inside a write; the caller saves the returned head. A batch of unknown age is at least as old as those behind it.
  */
 export function retain(store: Store, topic: Topic, head: Head, defaults: RetentionDefaults, rowsMax: number): Head {
   // A compacted topic has no retention, unless its own spec sets one.
@@ -22,7 +22,8 @@ export function retain(store: Store, topic: Topic, head: Head, defaults: Retenti
     at = row.end
     const ageMs = ageOf === undefined ? 0 : ageOf(row.stored)
     doubtful.push(row)
-    const isTooMuch = retentionBytes !== undefined && bytes > retentionBytes
+    // The newest stays, however large it is: what was told to be stored would be gone before anybody can read it.
+    const isTooMuch = retentionBytes !== undefined && bytes > retentionBytes && row.end < head.end
     if (ageMs === undefined && !isTooMuch) continue
     if ((ageMs ?? 0) <= (retentionMs ?? Number.POSITIVE_INFINITY) && !isTooMuch) break
     for (const one of doubtful.splice(0)) {

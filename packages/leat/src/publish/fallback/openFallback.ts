@@ -3,14 +3,12 @@ import { Effect, type Scope } from "effect"
 import { fallbackPartitions, fallbackTopic } from "../../record/fallbackTopic.ts"
 import type { Leg } from "../../routes/Route.ts"
 import { contained } from "../../transport/contained.ts"
+import { everything } from "../../transport/everything.ts"
 import { isWhole } from "../sendOn/isWhole.ts"
 import { type PartitionBounds, type Transport, TransportError, type Writer } from "../../transport/index.ts"
 
 /** The group whose members send on what stands in fallbacks, and whose settled positions say what was sent on. */
 export const fallbackGroup = "leat.fallback"
-
-/** What was told stored goes when it was sent on, and never for its age or its size. */
-const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
 /** Where a sink falls back to, open. */
 export interface FallbackPlace {

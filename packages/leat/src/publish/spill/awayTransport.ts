@@ -10,8 +10,8 @@ import { Clock, Effect, Exit, Scope, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
 import { monotonicMs } from "../../Wake.ts"
 import { seconds } from "../Standstills.ts"
+import { type OpenedTopic, openTopic } from "../openTopic.ts"
 import { reasonOf, textOf } from "./answers.ts"
-import { contained } from "../../transport/contained.ts"
 import { type Capabilities, type Transport, TransportError, type Writer } from "../../transport/index.ts"
 
 /** Pauses between two attempts to open it: the first, and the longest, in milliseconds. */
@@ -25,14 +25,11 @@ const writerMs = 30_000
 /** How often both get twice as long, at most. */
 const longerMax = 5
 
-export interface Away {
+export interface Away extends OpenedTopic {
   /** Of the driver, as in `Transport`. */
   readonly name: string
   /** As its section declares them. */
   readonly capabilities: Capabilities
-  readonly topic: string
-  /** `cluster/topic`. */
-  readonly sink: string
   /** Those of its spill, or of its fallback. */
   readonly partitions: number
   readonly opening: Effect.Effect<Transport, Error, Scope.Scope>
@@ -130,7 +127,7 @@ function keepOpening(away: Away, scope: Scope.Scope, present: Present): Effect.E
 
 /** Of the cluster its own opening tells, of the topic nobody else does. What has no answer so many times as long as the first is waited for fails. */
 function opened(
-  { name, opening, topic, sink, partitions }: Away,
+  { name, opening, topic, sink, compaction, partitions }: Away,
   times: number,
   tell: (sentence: string) => Effect.Effect<void>
 ): Effect.Effect<Required<Omit<Present, "why">>, Error, Scope.Scope> {
@@ -141,10 +138,7 @@ function opened(
     })
   return Effect.gen(function* () {
     const cluster = yield* inTime("open", openMs * times, opening)
-    const asked = contained(
-      Effect.suspend(() => cluster.openWriter(topic)),
-      sink
-    )
+    const asked = openTopic(cluster, { topic, sink, compaction })
     const writer = yield* Effect.tapCause(inTime("openWriter", writerMs * times, asked), (cause) =>
       tell(`${sink} is not open yet, and is tried again: ${textOf(cause)}`)
     )

@@ -2,6 +2,7 @@
 import { Effect, type Scope } from "effect"
 import type { Leg } from "../../routes/Route.ts"
 import { contained } from "../../transport/contained.ts"
+import { everything } from "../../transport/everything.ts"
 import { type TopicStatus, type Transport, TransportError } from "../../transport/index.ts"
 import type { SpillPlace } from "./Spill.ts"
 
@@ -9,9 +10,6 @@ type Difference = Extract<TopicStatus, { readonly status: "differs" }>["differen
 
 /** What the names of spills end with. */
 const spillSuffix = ".spill"
-
-/** What was told durable goes when it was sent on, and never for its age or its size. */
-const everything = { timeMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
 /**
  * The partitions stand in the name: a key keeps its partition there as long as the destination has as many. No two destinations come to one

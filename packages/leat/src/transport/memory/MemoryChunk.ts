@@ -85,6 +85,39 @@ export class MemoryChunk {
     return this.#timeMs[index] ?? 0
   }
 
+  /** Of the records that are still there, by index; a record without a key is left out. */
+  *keys(): Generator<readonly [number, Uint8Array]> {
+    for (let index = 0; index < this.count; index++) {
+      const key = this.removed?.has(index) === true ? null : this.key(index)
+      if (key !== null) yield [index, key]
+    }
+  }
+
+  /** Takes records away, by index: they are passed over from now on, and have no bytes. */
+  remove(more: ReadonlySet<number>): void {
+    if (more.size === 0) return
+    const removed = new Set([...(this.removed ?? []), ...more])
+    let left = 0
+    for (let index = 0; index < this.count; index++) left += removed.has(index) ? 0 : this.rangeBytes(index, index + 1)
+    const arena = Buffer.allocUnsafeSlow(left)
+    const [headersAt, valueAt, end] = [this.#headersAt.slice(), this.#valueAt.slice(), this.#end.slice()]
+    for (let index = 0, at = 0; index < this.count; index++) {
+      const from = this.#start(index)
+      const length = removed.has(index) ? 0 : this.rangeBytes(index, index + 1)
+      this.#arena.copy(arena, at, from, from + length)
+      headersAt[index] = (headersAt[index] ?? 0) + at - from
+      valueAt[index] = (valueAt[index] ?? 0) + at - from
+      at += length
+      end[index] = at
+    }
+    this.removed = removed
+    this.bytes = left
+    this.#arena = arena
+    this.#headersAt = headersAt
+    this.#valueAt = valueAt
+    this.#end = end
+  }
+
   /** Bytes of records [from, to). */
   rangeBytes(from: number, to: number): number {
     return to > from ? (this.#end[to - 1] ?? 0) - this.#start(from) : 0

@@ -15,6 +15,8 @@ export class MemoryPartition {
   end: Position = 0n
   /** Bytes of what is stored. */
   bytes = 0
+  /** As many as the last compaction has left. */
+  #compactedBytes = 0
   #chunks: Array<MemoryChunk> = []
   /** Undefined until there is one: most partitions of many have none. */
   #listeners: Set<() => void> | undefined
@@ -61,7 +63,8 @@ export class MemoryPartition {
     const { base, count } = chunk
     const at = Number(first - base)
     let to = Math.min(count, Number(end - base), at + readRecordsMax)
-    if (to - at < columnRecordsMin) return undefined
+    // Before the base is what compaction took away.
+    if (at < 0 || to - at < columnRecordsMin) return undefined
     while (to - at > columnRecordsMin && chunk.rangeBytes(at, to) > readBytesMax) to = at + ((to - at) >> 1)
     return new ColumnBatch(chunk.columns(at, to), first, from < first ? "expired" : undefined)
   }
@@ -74,6 +77,11 @@ export class MemoryPartition {
     for (let index = this.#chunkAt(next); index < this.#chunks.length; index++) {
       const chunk = this.#chunks[index]
       if (chunk === undefined) break
+      // Between two chunks compaction has taken all away.
+      if (next < chunk.base) {
+        isCompacted = true
+        next = chunk.base < end ? chunk.base : end
+      }
       for (let at = Number(next - chunk.base); at < chunk.count && next < end; at++, next++) {
         if (chunk.removed?.has(at) === true) {
           isCompacted = true
@@ -125,23 +133,24 @@ export class MemoryPartition {
     this.start = start
   }
 
+  /** Compacts when it has more than `bytesMax`, and than twice what the last time has left: what is copied is bounded by what comes. */
+  compactOver(bytesMax: number): void {
+    if (this.bytes > Math.max(bytesMax, 2 * this.#compactedBytes)) this.compact()
+  }
+
   /** Keeps the last record of each key, and every record without one. */
   compact(): void {
     const last = new Map<string, Position>()
-    for (const chunk of this.#chunks) {
-      for (let at = 0; at < chunk.count; at++) {
-        const key = chunk.key(at)
-        if (key !== null) last.set(keyText(key), chunk.base + BigInt(at))
-      }
-    }
+    for (const chunk of this.#chunks)
+      for (const [at, key] of chunk.keys()) last.set(keyText(key), chunk.base + BigInt(at))
     for (const chunk of this.#chunks) {
       const removed = new Set<number>()
-      for (let at = 0; at < chunk.count; at++) {
-        const key = chunk.key(at)
-        if (key !== null && last.get(keyText(key)) !== chunk.base + BigInt(at)) removed.add(at)
-      }
-      chunk.removed = removed
+      for (const [at, key] of chunk.keys()) if (last.get(keyText(key)) !== chunk.base + BigInt(at)) removed.add(at)
+      chunk.remove(removed)
     }
+    this.#chunks = this.#chunks.filter(({ removed, count }) => removed?.size !== count)
+    this.bytes = this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.#compactedBytes = this.bytes
   }
 
   /** Index of the chunk that holds a position. */

@@ -28,7 +28,10 @@ export interface MemoryOptions {
   readonly partitions?: number | undefined
   /** Largest record in bytes; 1 MiB when absent. */
   readonly recordBytesMax?: number | undefined
-  /** Bytes that a partition keeps before it lets the oldest go; 256 MiB when absent. The batch that came last is kept, however large it is. */
+  /**
+   * Bytes that a partition keeps before it lets the oldest go, or compacts what is compacted; 256 MiB when absent. The batch that came last is kept,
+   * however large it is, and so is the last record of each key in a compacted topic.
+   */
   readonly retentionBytes?: number | undefined
 }
 
@@ -307,7 +310,9 @@ function append(
   // What is kept by its age goes batch by batch, and what is kept by its size in small parts of that.
   const chunkBytesMax = timeMs === undefined ? Math.min(chunkBytesMost, bytes / 16) : 0
   const base = log.append(batch, from, to, nowMs, chunkBytesMax)
-  log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes)
+  // A compacted topic has no retention, unless its own spec sets one.
+  if (spec.compacted === true && spec.retention === undefined) log.compactOver(bytes)
+  else log.retain(timeMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - timeMs, bytes)
   return { from, to, fate: "stored", base }
 }
 
