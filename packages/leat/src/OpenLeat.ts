@@ -5,7 +5,7 @@ import type { Contract, ContractInfo } from "./contract/Contract.ts"
 import type { Journal } from "./ledger/Ledger.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
 import type { LedgerView } from "./loss/ledgerView.ts"
-import type { HaltedLane } from "./publish/Sink.ts"
+import type { HaltedLane } from "./publish/LaneHome.ts"
 import type { FallbackState } from "./publish/fallback/SinkFallback.ts"
 import type { BreakerView } from "./publish/SinkBreaker.ts"
 import type { RouteError, Routes } from "./routes/Routes.ts"
@@ -42,7 +42,10 @@ export interface LeatOptions {
    * neighbour's share. Absent: the sum of their own bounds.
    */
   readonly buffers?: { readonly bytes: number } | undefined
-  /** How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. */
+  /**
+   * How long closing waits for what is buffered, before the rest is counted as dropped[closed]; 30 seconds when absent. What waits for its next
+   * retry, or behind an open breaker, is tried at once then, and so is what stands because its cluster was away.
+   */
   readonly drain?: Duration.Input | undefined
 }
 
@@ -85,7 +88,7 @@ export interface OpenLeat {
    */
   readonly transport: (cluster: string) => Effect.Effect<Transport, RouteError | TransportError>
   /**
-   * Sends what is buffered without waiting for linger; completes when everything that is still pending at the call has ended, and says how
+   * Sends what is buffered without waiting for linger; what waits for its next retry waits on. Completes when everything that is still pending at the call has ended, and says how
    * that ended. What waits behind a halted lane ends when it is resumed: after ten seconds a warning names the lane. Bound the wait with
    * `Effect.timeout` where that matters; what was admitted goes its way. Never fails.
    */

@@ -39,7 +39,7 @@ export {
   type RoutePlan,
   type StreamChange
 } from "./routes/planRoutes.ts"
-export type { HaltedLane } from "./publish/Sink.ts"
+export type { HaltedLane } from "./publish/LaneHome.ts"
 export type { BreakerView } from "./publish/SinkBreaker.ts"
 export { CurrentDelivery, type DeliveryInfo } from "./consume/DeliveryInfo.ts"
 export { type FailedPart, PartlyFailed } from "./consume/PartlyFailed.ts"

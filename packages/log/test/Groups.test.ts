@@ -198,6 +198,24 @@ describe("a group", () => {
     expect([read("u", one), open.store.look(() => groups.readers(topicOf(open), "g"))]).toEqual([false, []])
   })
 
+  it("shares out the lanes that are released at once with the last of them", () => {
+    const { open, groups } = storeWith(6, 0)
+    const [one, two] = [join(open, groups), join(open, groups)]
+    const revoked = lanesOf(open, groups).filter(({ state }) => state === "revoked")
+    expect(revoked.map(({ holder }) => holder)).toEqual([one, one, one])
+    const holders = () => revoked.map(({ number }) => lanesOf(open, groups)[number]?.holder)
+    const [first, second, third] = revoked.map(claimOf)
+    if (first === undefined || second === undefined || third === undefined) throw new Error("no lane is revoked")
+    open.write(() => groups.release(topicOf(open), first, false))
+    open.write(() => groups.take(topicOf(open), second, false))
+    expect(holders()).toEqual([undefined, undefined, one])
+    // Also where the last of them was lost meanwhile.
+    open.write(() => groups.take(topicOf(open), { ...third, generation: third.generation - 1 }))
+    expect(holders()).toEqual([two, two, one])
+    open.write(() => groups.take(topicOf(open), third))
+    expect(holders()).toEqual([two, two, two])
+  })
+
   it("gives the odd partitions of many topics to different members", () => {
     const free = [{ partition: 0, holder: undefined, state: "free" }] as const
     const given = Array.from({ length: 30 }, (_, topic) => shareOut(free, [7, 8, 9], topic).get(0))

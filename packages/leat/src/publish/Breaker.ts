@@ -150,6 +150,11 @@ export class Breaker {
     return true
   }
 
+  /** The next probe is due, however long the pause is. */
+  probeNow(nowMs: number): void {
+    this.#probeAtMs = Math.min(this.#probeAtMs, nowMs)
+  }
+
   #opens(nowMs: number): boolean {
     const { failureRate, minSends, windowMs, waitMs, maxWaitMs } = this.#settings
     const sinceMs = nowMs - windowMs

@@ -51,6 +51,14 @@ export interface Halted {
   readonly isOfFallback?: true
 }
 
+/** Why and where a lane stands still until `resume`. */
+export interface HaltedLane extends Halted {
+  /** `cluster/topic`. */
+  readonly sink: string
+  readonly partition: number
+  readonly stream: string
+}
+
 /** When an answer came, chance, and whether a range that was handed over earlier had failed. */
 export interface AnswerFacts {
   readonly nowMs: number

@@ -12,6 +12,7 @@ import { register, unregister } from "../ledger/pulled.ts"
 import { attribute } from "../Telemetry.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellGivenUp, tellHalts } from "./haltNotices.ts"
+import { lastAttempt } from "./lastAttempt.ts"
 import { type LaneMaker, LegLanes, type TakeMoved } from "./LegLanes.ts"
 import type { IsStored } from "./LaneQueue.ts"
 import { openPlaces, type PlacedLeg, type Places } from "./openPlaces.ts"
@@ -29,20 +30,12 @@ import { budgetFor, isSetAlike, type LaneRules } from "./LaneRules.ts"
 import { type FallbackState, SinkFallback } from "./fallback/SinkFallback.ts"
 import type { StandIn } from "./spill/awayTransport.ts"
 import { SinkSpill } from "./spill/SinkSpill.ts"
-import type { Halted, LaneHome } from "./LaneHome.ts"
+import type { Halted, HaltedLane, LaneHome } from "./LaneHome.ts"
 import type { WriteLane } from "./WriteLane.ts"
 import type { WritePartition, WritePartitionOptions } from "./WritePartition.ts"
 
 /** How much of the time for closing is kept for giving what is left to the spill, or to the fallback, at most, in milliseconds. */
 const toSpillMs = 2000
-
-/** Why and where a lane stands still until `resume`. */
-export interface HaltedLane extends Halted {
-  /** `cluster/topic`. */
-  readonly sink: string
-  readonly partition: number
-  readonly stream: string
-}
 
 export interface SinkOptions extends PlacedLeg {
   /** Of the cluster. */
@@ -422,6 +415,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #close(drainMs: number): Effect.Effect<void> {
     const begin = () => {
       this.#closing = "draining"
+      lastAttempt(this.#all, this.breaker)
       for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)

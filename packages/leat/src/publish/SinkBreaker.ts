@@ -115,6 +115,12 @@ export class SinkBreaker implements LaneBreaker, Alarmed {
     }
   }
 
+  /** The next probe is due, however long the pause is. */
+  probeNow(): void {
+    this.#breaker.probeNow(this.#pump.nowMs)
+    this.#wakeNext()
+  }
+
   /** The next probe is due. */
   ring(): void {
     this.#wakeNext()

@@ -65,11 +65,10 @@ export class WriteLane implements QueueOwner {
   serve(home: LaneHome, account: WriteAccount): void {
     this.#home = home
     this.account = account
-    this.halted = undefined
+    this.tryNow()
     this.isGated = false
     this.dueMs = Number.POSITIVE_INFINITY
     this.#open = undefined
-    this.#notBeforeMs = 0
     this.isSealed = false
   }
 
@@ -152,8 +151,7 @@ export class WriteLane implements QueueOwner {
       const { batch, spans } = queued
       if (spans?.some(isInFlight) === true) {
         // What is left of this batch comes before the next one.
-        if (spans.some(isQueued)) return undefined
-        if (this.#home.rules.budget?.isBehind(spans) === true) return undefined
+        if (spans.some(isQueued) || this.#home.rules.budget?.isBehind(spans) === true) return undefined
         isFirst = false
         continue
       }
@@ -262,13 +260,18 @@ export class WriteLane implements QueueOwner {
     this.isSealed = true
   }
 
+  /** Goes on, with the next attempt at once; attempts count on. */
+  tryNow(): void {
+    this.halted = undefined
+    this.#notBeforeMs = 0
+  }
+
   /**
    * Goes on after a halt, with the attempts counted from zero. A time ahead of the wall clock (`wallMs`, epoch milliseconds) came from a
    * clock that was wrong; brokers refuse such records, and without another time they would be refused for ever.
    */
   resume(nowMs: number, wallMs: number): void {
-    this.halted = undefined
-    this.#notBeforeMs = 0
+    this.tryNow()
     this.#queue.resume(nowMs, wallMs)
   }
 
@@ -289,8 +292,7 @@ export class WriteLane implements QueueOwner {
   abandon(reason: string): void {
     this.#open = undefined
     this.isSealed = true
-    this.#notBeforeMs = 0
-    this.halted = undefined
+    this.tryNow()
     for (const queued of this.#queue.all) {
       for (const span of queued.sent.slice()) this.#drop(queued, span, reason)
       this.#removeEnded(queued)

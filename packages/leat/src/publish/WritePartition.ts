@@ -331,10 +331,15 @@ export class WritePartition {
     else this.halted = { tag, attempts, detail }
   }
 
-  /** Goes on after a halt, with the attempts counted from zero. */
-  resume(): void {
+  /** Goes on, and asks for its fence at once where it owes one; attempts count on. */
+  tryNow(): void {
     this.halted = undefined
     this.#notBeforeMs = 0
+  }
+
+  /** Goes on after a halt, with the attempts counted from zero. */
+  resume(): void {
+    this.tryNow()
     this.#fenceAttempts = 0
   }
 

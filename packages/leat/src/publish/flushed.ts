@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { type Outcome, outcomeOf, Waiter } from "../ledger/Waiter.ts"
 import { warn } from "../Telemetry.ts"
-import type { HaltedLane } from "./Sink.ts"
+import type { HaltedLane } from "./LaneHome.ts"
 
 /** How long a flush may wait until a warning says which halted lanes it waits for, in milliseconds; also the time between two looks. */
 const tellMs = 10_000

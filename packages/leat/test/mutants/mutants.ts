@@ -10,6 +10,7 @@ import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
+import { lastAttemptMutants } from "./lastAttemptMutants.ts"
 import { lossMutants } from "./lossMutants.ts"
 import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
@@ -65,6 +66,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...moveMutants,
   ...switchableMutants,
   ...sinkMutants,
+  ...lastAttemptMutants,
   ...bufferMutants,
   ...fallbackMutants,
   ...fallbackReturnMutants,

@@ -173,8 +173,9 @@ export class Groups {
       readers.map(({ member }) => member),
       topic.id
     )
+    const byMember = new Map(readers.map((reader) => [reader.member, reader]))
     for (const lane of lanes) {
-      const reader = readers.find(({ member }) => member === target.get(lane.partition))
+      const reader = byMember.get(target.get(lane.partition) ?? Number.NaN)
       if (reader === undefined || lane.holder === reader.member) continue
       if (lane.state === "free") this.#give(lane, reader)
       else if (lane.state === "held") this.#save({ ...lane, state: "revoked" })
@@ -197,19 +198,19 @@ export class Groups {
     if (position > (lane.settled ?? lane.start)) this.#save({ ...lane, settled: position, abandoned: 0 })
   }
 
-  release(topic: Topic, claim: Claim): void {
+  /** The lanes are shared out, which looks at every partition of the topic, unless more of them come at once: then with the last (`isLast`). */
+  release(topic: Topic, claim: Claim, isLast = true): void {
     const lane = this.lane(claim.partition, claim.group)
-    if (!isHeldBy(lane, claim)) return
-    this.#save({ ...lane, holder: undefined, state: "free", touched: false, abandoned: 0 })
-    this.rebalance(topic, claim.group)
+    if (isHeldBy(lane, claim)) this.#save({ ...lane, holder: undefined, state: "free", touched: false, abandoned: 0 })
+    if (isLast) this.rebalance(topic, claim.group)
   }
 
-  /** The drain deadline of a revoked lane has passed. Its holder lives: that is no crash. */
-  take(topic: Topic, claim: Claim): void {
+  /** As `release`: the drain deadline of a revoked lane has passed. Its holder lives: that is no crash. */
+  take(topic: Topic, claim: Claim, isLast = true): void {
     const lane = this.lane(claim.partition, claim.group)
-    if (!isHeldBy(lane, claim) || lane.state !== "revoked") return
-    this.#save({ ...lane, holder: undefined, state: "free", touched: false })
-    this.rebalance(topic, claim.group)
+    if (isHeldBy(lane, claim) && lane.state === "revoked")
+      this.#save({ ...lane, holder: undefined, state: "free", touched: false })
+    if (isLast) this.rebalance(topic, claim.group)
   }
 
   #give(lane: LaneRow, { member: id, from }: MemberTopicRow): void {

@@ -56,12 +56,7 @@ export class HeldLanes {
     this.#end(holding)
     clearTimeout(holding.deadline)
     const give = () =>
-      this.#commit.push({
-        wakes: "groups",
-        run: () => {
-          this.#groups.release(this.#store.topics.get(holding.subscription.topic), holding.claim)
-          return null
-        },
+      this.#handOver(holding, "release", {
         done: () => {
           this.drop(holding)
           answer.done(null)
@@ -102,18 +97,29 @@ export class HeldLanes {
   }
 
   revoke(holding: Holding): void {
-    const { claim, subscription } = holding
     holding.state = "revoked"
     this.#end(holding)
     this.#tell("revoked", holding)
     const take = () =>
-      this.#commit.push({
-        wakes: "groups",
-        run: () => this.#groups.take(this.#store.topics.get(subscription.topic), claim),
+      this.#handOver(holding, "take", {
         done: () => undefined,
         failed: () => this.#later(holding, againMs, take)
       })
-    this.#later(holding, subscription.drainMs, take)
+    this.#later(holding, holding.subscription.drainMs, take)
+  }
+
+  /** Those of a subscription that wait behind it share out for all: a member that joins gets half of the lanes at once. */
+  #handOver({ claim, subscription }: Holding, how: "release" | "take", answer: Answer<null>): void {
+    const number = ++subscription.handOvers
+    this.#commit.push({
+      wakes: "groups",
+      run: () => {
+        const topic = this.#store.topics.get(subscription.topic)
+        this.#groups[how](topic, claim, number === subscription.handOvers)
+        return null
+      },
+      ...answer
+    })
   }
 
   /** Runs `work` after `ms`, unless the lane is gone by then; replaces the earlier timer of the lane. */

@@ -25,6 +25,8 @@ export interface Subscription {
   readonly drainMs: number
   /** Draining: gets no more lanes. */
   isLeaving: boolean
+  /** Releases and takes of its lanes so far. */
+  handOvers: number
 }
 
 /** Answers one call of the main thread. */

@@ -54,7 +54,7 @@ export class Membership {
     const { subscription: number, topic, from, drainMs } = ask
     this.#heartbeat.start()
     const member = this.#memberOf(ask)
-    const subscription: Subscription = { number, member, topic, from, drainMs, isLeaving: false }
+    const subscription: Subscription = { number, member, topic, from, drainMs, isLeaving: false, handOvers: 0 }
     this.#subscriptions.set(number, subscription)
     member.subscriptions.add(subscription)
     this.#join(subscription, {
@@ -223,20 +223,18 @@ export class Membership {
   #followTopic(subscription: Subscription): void {
     const { member, topic } = subscription
     const rows = this.#groups.held(this.#store.topics.get(topic), member.group, member.row)
+    const rowOf = new Map(rows.map((row) => [row.partition, row]))
+    const known = new Set<LaneRow>()
     for (const holding of this.lanes.of(subscription)) {
-      const lane = rows.find(
-        ({ partition, generation }) => partition === holding.claim.partition && generation === holding.claim.generation
-      )
-      if (lane === undefined) this.lanes.lose(holding)
-      else if (lane.state === "revoked" && holding.state === "held") this.lanes.revoke(holding)
+      const { partition, generation } = holding.claim
+      const lane = rowOf.get(partition)
+      if (lane?.generation !== generation) this.lanes.lose(holding)
+      else {
+        known.add(lane)
+        if (lane.state === "revoked" && holding.state === "held") this.lanes.revoke(holding)
+      }
     }
-    for (const lane of rows) if (!this.#isKnown(subscription, lane)) this.lanes.give(subscription, lane)
-  }
-
-  #isKnown(subscription: Subscription, { partition, generation }: LaneRow): boolean {
-    return this.lanes
-      .of(subscription)
-      .some(({ claim }) => claim.partition === partition && claim.generation === generation)
+    for (const lane of rows) if (!known.has(lane)) this.lanes.give(subscription, lane)
   }
 }
 

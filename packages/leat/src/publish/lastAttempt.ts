@@ -1,0 +1,25 @@
+/**
+ * What a sink that closes still tries: its cluster may be well again, and what is left when the time is over is dropped. Each lane has one attempt at
+ * once, under its rules otherwise: attempts count on, the order stays, and an open breaker lets one probe go.
+ */
+import { isPassing } from "../reasons.ts"
+import type { Halted } from "./LaneHome.ts"
+import type { PumpedLane } from "./Pumped.ts"
+
+export function lastAttempt(
+  lanes: ReadonlyArray<PumpedLane>,
+  breaker: { readonly probeNow: () => void } | undefined
+): void {
+  for (const lane of lanes) {
+    // What no gate has let go is not to be sent.
+    if (lane.isGated) continue
+    if (mayPass(lane.halted)) lane.tryNow()
+    if (mayPass(lane.partition.halted)) lane.partition.tryNow()
+  }
+  breaker?.probeNow()
+}
+
+/** Whether what stands, where it does, stands because of an outage: everything else would be refused again. */
+function mayPass(halted: Halted | undefined): boolean {
+  return halted === undefined || isPassing(halted.tag)
+}

@@ -1,0 +1,57 @@
+import type { Mutant } from "./Mutant.ts"
+
+const foundBy = "publish/lastAttempt.test.ts"
+
+/** Planted in what a leat that closes still tries. */
+export const lastAttemptMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "closing leaves what waits for its next retry its time",
+    file: "publish/lastAttempt.ts",
+    find: `if (mayPass(lane.halted)) lane.tryNow()`,
+    replace: `if (lane.halted !== undefined && mayPass(lane.halted)) lane.tryNow()`,
+    foundBy,
+    test: "what waits for its next retry"
+  },
+  {
+    name: "closing lets no probe through an open breaker",
+    file: "publish/lastAttempt.ts",
+    find: `  breaker?.probeNow()
+`,
+    replace: ``,
+    foundBy,
+    test: "what waits behind an open breaker"
+  },
+  {
+    name: "closing drops what stands because its cluster was away",
+    file: "publish/lastAttempt.ts",
+    find: `return halted === undefined || isPassing(halted.tag)`,
+    replace: `return halted === undefined`,
+    foundBy,
+    test: "because its cluster was away"
+  },
+  {
+    name: "closing tries again what stands until a person acts",
+    file: "publish/lastAttempt.ts",
+    find: `return halted === undefined || isPassing(halted.tag)`,
+    replace: `return true`,
+    foundBy,
+    test: "does not try again what stands until a person acts"
+  },
+  {
+    name: "closing leaves a fence that has failed its time",
+    file: "publish/lastAttempt.ts",
+    find: `    if (mayPass(lane.partition.halted)) lane.partition.tryNow()
+`,
+    replace: ``,
+    foundBy,
+    test: "what waits for a fence"
+  },
+  {
+    name: "closing counts the attempts of what stands anew",
+    file: "publish/lastAttempt.ts",
+    find: `lane.tryNow()`,
+    replace: `lane.resume(0, 0)`,
+    foundBy,
+    test: "whose attempts are used up"
+  }
+]
