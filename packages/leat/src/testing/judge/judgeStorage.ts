@@ -90,7 +90,7 @@ function* bucketsReordered(chronicle: Chronicle, copies: ReadonlyArray<Copy>, wh
     const leg = legs.get(`${sink} ${id}`)
     if (leg !== undefined && leg.timesSetAside > (leg.place === "deadLettered" && leg.timesSpilled === 0 ? 1 : 0))
       continue
-    if (leg !== undefined && mayEndTwice(chronicle, leg)) continue
+    if (leg !== undefined && (mayEndTwice(chronicle, leg) || mayLandLate(chronicle, leg))) continue
     seen.add(`${sink} ${cluster} ${id}`)
     const bucket = `${sink}/${partition} ${cluster} ${lane}`
     const before = highest.get(bucket) ?? -1
@@ -98,6 +98,14 @@ function* bucketsReordered(chronicle: Chronicle, copies: ReadonlyArray<Copy>, wh
       yield { kind: "reordered", evidence: `${where}${sink} holds ${id} first behind seq ${before} of its bucket` }
     highest.set(bucket, Math.max(before, seq))
   }
+}
+
+/**
+ * It had no answer of its destination, was refused by the fallback, and has ended otherwise: it is not sent on from there. Those behind it are, by a writer whose fence says
+ * nothing about that of the sink, so it may still land behind them (decision 41).
+ */
+function mayLandLate({ fallbacks }: Chronicle, { sink, place, attempts }: LegFact): boolean {
+  return fallbacks.has(sink) && (place === "deadLettered" || place === "dropped") && attempts > 1
 }
 
 function* callsReordered(chronicle: Chronicle, stream: string): Iterable<Verdict> {
