@@ -5,7 +5,7 @@ import { kafkajs } from "@leat/kafkajs"
 import { Effect, Logger } from "effect"
 import { Kafka as Foreign, logLevel } from "kafkajs"
 import { Leat } from "leat"
-import { waitUntil } from "leat/testing"
+import { waitUntil } from "./waitUntil.ts"
 import { expect, it } from "vitest"
 import { numbers, sightingAmong } from "./sightings.ts"
 

@@ -4,7 +4,7 @@ import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
 import { Effect, Fiber, Schedule } from "effect"
 import { Leat } from "leat"
-import { waitUntil } from "leat/testing"
+import { waitUntil } from "./waitUntil.ts"
 import { expect, it } from "vitest"
 import { numbers, sightingAmong } from "./sightings.ts"
 

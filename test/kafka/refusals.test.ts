@@ -4,7 +4,7 @@ import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
 import { Clock, Effect, Fiber, Option, type Scope, Stream } from "effect"
 import { Audit, DeadLetters, type EventStream, Leat, type OpenLeat } from "leat"
-import { waitUntil } from "leat/testing"
+import { waitUntil } from "./waitUntil.ts"
 import { expect, it } from "vitest"
 import { sightingAmong } from "./sightings.ts"
 

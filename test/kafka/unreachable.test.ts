@@ -4,7 +4,7 @@ import { BeaconSighting } from "@leat/demo/gen/risk/v1/beacon.ts"
 import { kafkajs } from "@leat/kafkajs"
 import { Effect, Fiber, Logger } from "effect"
 import { Leat } from "leat"
-import { waitUntil } from "leat/testing"
+import { waitUntil } from "./waitUntil.ts"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
