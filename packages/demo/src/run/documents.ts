@@ -51,10 +51,10 @@ export interface MovePlace {
 export function documentOfMove({ version, place, secondIsKafka }: MovePlace): string {
   // Topics of a Kafka stay when a run is over, and the next one has others.
   const prefix = secondIsKafka && place === "second" ? `leat-demo-${randomBytes(4).toString("hex")}.` : ""
-  const second = secondIsKafka ? kafka : `{ transport: "@leat/log", directory: ${secondFolder} }`
-  return readFileSync(new URL("../../routes.move.yaml", import.meta.url), "utf8")
-    .replace('"{version}"', `${version}`)
-    .replace('"{second}"', () => second)
-    .replaceAll('"{place}"', place)
-    .replaceAll("{prefix}", prefix)
+  const text = readFileSync(new URL("../../routes.move.yaml", import.meta.url), "utf8")
+  const placed = text
+    .replace(/^version: 1$/m, `version: ${version}`)
+    .replaceAll("cluster: local,", `cluster: ${place},`)
+    .replaceAll("{stream}", `${prefix}{stream}`)
+  return secondIsKafka ? placed.replace(/^ {2}second: .*$/m, () => `  second: ${kafka}`) : placed
 }

@@ -355,7 +355,7 @@ describe("an audit of what leat published", () => {
   it("has no false alarm in worlds of faults", { timeout: 120_000 }, () => {
     let [events, dropped, stayed] = [0, 0, 0]
     // Until enough was dropped and has stayed in a fallback; a day's changes move that from seed to seed. `npm run prove -- simulation` audits each world.
-    for (let seed = 1; seed <= 12 || (Math.min(dropped, stayed) <= 10 && seed <= 120); seed++) {
+    for (let seed = 1; seed <= 12 || ((Math.min(dropped, stayed) <= 10 || events <= 1000) && seed <= 120); seed++) {
       const drawn = drawWorld(seed)
       // What legs set aside leaves gaps by its nature too; the worlds' own judge compares audits with what it knows of those.
       // It misses what was published while a leg was not in the table (decision 46): those that come and go are there from the beginning to the end,

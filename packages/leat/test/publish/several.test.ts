@@ -128,6 +128,8 @@ describe("a leg with several fallbacks, and what is there is sent on", () => {
       Effect.gen(function* () {
         const { leat, notes } = yield* openSeveral(places)
         places.far.faults = isAway
+        // Whoever reads it has it in hand at once.
+        places.first.faults = cannotBeRead
         yield* notes.publish(note("k", "0"))
         places.first.faults = { ...isAway, ...cannotBeRead }
         places.first.isSilent = true
