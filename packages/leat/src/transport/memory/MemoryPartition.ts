@@ -9,14 +9,15 @@ const readBytesMax = 1024 * 1024
 /** Fewer records than this of one chunk are read together with those of the next. */
 const columnRecordsMin = 16
 
+/** As many as the last compaction has left. Not in the partition: most are never compacted, and each stream has eight. */
+const compactedBytes = new WeakMap<MemoryPartition, number>()
+
 /** The records of one partition, in positions without gaps until compaction takes some away. */
 export class MemoryPartition {
   start: Position = 0n
   end: Position = 0n
   /** Bytes of what is stored. */
   bytes = 0
-  /** As many as the last compaction has left. */
-  #compactedBytes = 0
   #chunks: Array<MemoryChunk> = []
   /** Undefined until there is one: most partitions of many have none. */
   #listeners: Set<() => void> | undefined
@@ -135,7 +136,7 @@ export class MemoryPartition {
 
   /** Compacts when it has more than `bytesMax`, and than twice what the last time has left: what is copied is bounded by what comes. */
   compactOver(bytesMax: number): void {
-    if (this.bytes > Math.max(bytesMax, 2 * this.#compactedBytes)) this.compact()
+    if (this.bytes > Math.max(bytesMax, 2 * (compactedBytes.get(this) ?? 0))) this.compact()
   }
 
   /** Keeps the last record of each key, and every record without one. */
@@ -150,7 +151,7 @@ export class MemoryPartition {
     }
     this.#chunks = this.#chunks.filter(({ removed, count }) => removed?.size !== count)
     this.bytes = this.#chunks.reduce((sum, { bytes }) => sum + bytes, 0)
-    this.#compactedBytes = this.bytes
+    compactedBytes.set(this, this.bytes)
   }
 
   /** Index of the chunk that holds a position. */
