@@ -401,20 +401,6 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     test: "for good is opened anew"
   },
   {
-    name: "a try to tell that never begins is waited for",
-    file: "publish/fallback/Redrive.ts",
-    find: `        const told = Effect.suspend(() => {
-          if (this.#toTell.has(partition)) return Effect.void
-          this.#toTell.add(partition)
-          return`,
-    replace: `        if (this.#toTell.has(partition)) continue
-        this.#toTell.add(partition)
-        const told = Effect.suspend(() => {
-          return`,
-    foundBy: hangs,
-    test: "that falls into the end of a member"
-  },
-  {
     name: "what is to be told of others is tried with a closed writer for ever",
     file: "publish/fallback/Redrive.ts",
     find: `          (reason) => this.#stands(partition, reason)

@@ -60,7 +60,7 @@ export const heldLegsMutants: ReadonlyArray<Mutant> = [
     find: `yield* Effect.exit(Scope.provide(this.#shared.get(request.leg.sink), scope))`,
     replace: `void scope`,
     foundBy: added,
-    test: "misses nothing"
+    test: "the table is in force soon, and the leg joins later, saying what it missed"
   },
   {
     name: "a leg may become required while it is not open",
