@@ -97,6 +97,13 @@ const runIn = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(watch(leat, streams, report))
   const consumers = yield* startConsumers(streams, plan, args.role, report)
   const listener = new CountingListener(report)
+  const isPublisher = args.role === undefined || args.role === "publisher"
+  const turn = isPublisher
+    ? carrier.isShared
+      ? yield* PublisherTurn.join(transport, runPrefix(run))
+      : PublisherTurn.alone()
+    : undefined
+  let isOver = false
   const moving =
     control === undefined || directory === undefined || !args.moves
       ? undefined
@@ -109,10 +116,11 @@ const runIn = Effect.fnUntraced(function* (
             run,
             report,
             isStopped,
-            share: () => (known.lines === 0 ? 1 : listener.done / known.lines)
+            share: () => (isOver || known.lines === 0 ? 1 : listener.done / known.lines),
+            isMine: () => turn?.isMine === true,
+            isOver: () => isOver
           })
         )
-  const isPublisher = args.role === undefined || args.role === "publisher"
   const hasEnded = yield* awaitEnd({
     streams,
     expected: known.expected,
@@ -120,16 +128,15 @@ const runIn = Effect.fnUntraced(function* (
     subscriptions: consumers.subscriptions,
     report,
     isStopped,
-    publish: isPublisher
-      ? {
-          turn: carrier.isShared ? yield* PublisherTurn.join(transport, runPrefix(run)) : PublisherTurn.alone(),
-          run: (turn) => {
-            listener.malformedLines = 0
-            return publishInput({ leat, streams, survey: known, speed: args.speed, turn, isStopped, listener })
-          }
-        }
-      : undefined
+    publish: turn && {
+      turn,
+      run: (mine) => {
+        listener.malformedLines = 0
+        return publishInput({ leat, streams, survey: known, speed: args.speed, turn: mine, isStopped, listener })
+      }
+    }
   })
+  isOver = true
   const hasMoved = moving === undefined || (yield* Fiber.join(moving))
   const isComplete = hasEnded && hasMoved
   for (const subscription of consumers.subscriptions) yield* subscription.stop

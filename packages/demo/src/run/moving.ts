@@ -87,18 +87,24 @@ export interface MoveOptions {
   readonly isStopped: () => boolean
   /** Which share of the input is behind us, from 0 to 1. */
   readonly share: () => number
+  /** Whether it is this process that publishes: of several jobs that one moves the streams. */
+  readonly isMine: () => boolean
+  /** Whether all else is done. */
+  readonly isOver: () => boolean
 }
 
 /** Whether they have gone and come back. False: the job was stopped before. */
 export const thereAndBack = Effect.fnUntraced(function* (options: MoveOptions) {
-  const { isStopped, share } = options
+  const { isStopped, share, isMine, isOver } = options
   const been = (yield* placesOf(options)).filter((cluster) => cluster === "second").length
   for (const [place, at] of [
     ["second", goesAt],
     ["local", comesAt]
   ] as const) {
-    while (share() < at) {
+    while (share() < at || !isMine()) {
       if (isStopped()) return false
+      // Another job has published all of it, and moves what is to be moved.
+      if (isOver() && !isMine()) return true
       yield* Effect.sleep(lookMs)
     }
     if (isStopped()) return false
