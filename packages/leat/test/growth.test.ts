@@ -29,10 +29,11 @@ it.live("an open stream that is idle holds less than 17 KB, its topic in the mem
         { discard: true }
       )
     // What is compiled on the first way through is no stream's.
-    yield* open(0, 500)
+    yield* open(0, 1000)
     const before = yield* heldBytes
-    yield* open(500, 2500)
-    const bytes = ((yield* heldBytes) - before) / 2000
+    yield* open(1000, 5000)
+    // So many that a megabyte or two of what the engine compiles meanwhile is no matter.
+    const bytes = ((yield* heldBytes) - before) / 4000
     // 12.8 KB when it was written, and 20 KB before a stream was made to hold less.
     expect(bytes).toBeLessThan(17_000)
     expect(bytes).toBeGreaterThan(1000)

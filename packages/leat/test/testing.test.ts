@@ -71,4 +71,13 @@ describe("simulate", () => {
     expect(() => simulate(1, endless, { stepsMax: 1000 })).toThrow("the program did not end within 1000 steps")
     expect(simulate(1, Effect.repeat(Effect.sleep(1), { times: 100 }), { stepsMax: 1000 }).exit._tag).toBe("Success")
   })
+
+  it("ends a program that goes round in a circle, after as many tasks without any time as it is told", () => {
+    const circling = Effect.andThen(Effect.sleep(7), Effect.forever(Effect.yieldNow))
+    expect(() => simulate(1, circling, { stepsAtOnceMax: 100 })).toThrow(
+      "the program goes round in a circle 7 ms after it began: no time passes within 100 steps"
+    )
+    const idle = Effect.repeat(Effect.sleep(1), { times: 1000 })
+    expect(simulate(1, idle, { stepsAtOnceMax: 100 }).exit._tag).toBe("Success")
+  })
 })

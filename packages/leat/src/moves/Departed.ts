@@ -72,9 +72,23 @@ export class Departed implements Departures {
 
   /** Where the control stream cannot be read nothing is known, and what was left waits. */
   counts(records: ReadonlyArray<ReceivedRecord>, sink: string): Effect.Effect<boolean> {
-    const home = this.#home
-    if (home === undefined) return Effect.succeed(true)
+    const asked = this.#leftIn(records, sink)
+    return asked.size === 0 ? Effect.succeed(true) : Effect.map(this.looked, () => this.#mayWriteAll(asked))
+  }
+
+  mayCount(records: ReadonlyArray<ReceivedRecord>, sink: string): boolean {
+    return this.#mayWriteAll(this.#leftIn(records, sink))
+  }
+
+  #mayWriteAll(asked: ReadonlyMap<string, number>): boolean {
+    return Array.from(asked).every(([stream, epoch]) => this.mayWrite(stream, epoch))
+  }
+
+  /** By stream: the epoch of what a process before this one has left of it. */
+  #leftIn(records: ReadonlyArray<ReceivedRecord>, sink: string): ReadonlyMap<string, number> {
     const asked = new Map<string, number>()
+    const home = this.#home
+    if (home === undefined) return asked
     for (const { headers } of records) {
       const { id, epoch, isMarker } = readMeta(headers, "")
       if (id === undefined || isMarker || id.incarnation === home.member) continue
@@ -83,8 +97,7 @@ export class Departed implements Departures {
       const found = stream === undefined ? undefined : placement && this.#epochAt(stream, placement, sink, epoch)
       if (stream !== undefined && found !== undefined) asked.set(stream, found.epoch)
     }
-    if (asked.size === 0) return Effect.succeed(true)
-    return Effect.map(this.looked, () => [...asked].every(([stream, epoch]) => this.mayWrite(stream, epoch)))
+    return asked
   }
 
   /** Completes when the control stream was read to its end. */

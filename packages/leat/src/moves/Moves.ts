@@ -100,6 +100,7 @@ export class Moves {
           places,
           member: home.member,
           counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
+          mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),
           journal: home.sinks().ledger.journal,
           account: (sink, epoch) => home.sinks().ledger.account(stream, sink, epoch)
         })

@@ -31,6 +31,8 @@ export interface CarrierHome {
   readonly member: string
   /** Whether what was stored just now counts where the stream is: asked of what a process before this one has left, which nobody sweeps. */
   readonly counts: (stream: string, epoch: number) => Effect.Effect<boolean>
+  /** Completes when it would count there, as far as is known. */
+  readonly mayCount: (stream: string, epoch: number) => Effect.Effect<void>
   /** Of the stream in a place and epoch. */
   readonly account: (sink: string, epoch: number) => WriteAccount
 }
@@ -71,13 +73,14 @@ export class SpillCarrier implements Carrier {
       for (let at = 0; at < records.length; at += toldEvery) {
         const some = records.slice(at, at + toldEvery)
         const going = some.flatMap(goingOf)
+        const isOthers = going.some(({ incarnation }) => incarnation !== this.#home.member)
+        if (isOthers) yield* this.#home.mayCount(this.#stream, this.to.epoch)
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
           if (Result.isSuccess(tried)) break
           yield* this.#tellOnce(tried.failure.why)
           yield* Effect.sleep(pauseMs)
         }
-        const isOthers = going.some(({ incarnation }) => incarnation !== this.#home.member)
         // What is not stored where it counts is not settled, and is carried on.
         if (isOthers && !(yield* this.#home.counts(this.#stream, this.to.epoch))) return
         if (!stored(some.length)) return

@@ -89,7 +89,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Events that were dropped because it closes. */
   #givenUp = 0
   /** Lanes that were given to the spill because they stood while closing. */
-  readonly #givenToSpill = new Set<PumpedLane>()
+  #givenToSpill: Set<PumpedLane> | undefined
   #drained: (() => void) | undefined
 
   constructor(
@@ -481,8 +481,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** Once for each lane: one that stands there too, because the spill is full and its letters are refused for example, would go there again without an end. */
   #givesToSpill(lane: PumpedLane): boolean {
-    if (lane.isGated || this.#givenToSpill.has(lane) || this.#standIn?.giveUp(lane) !== true) return false
-    this.#givenToSpill.add(lane)
+    if (lane.isGated || this.#givenToSpill?.has(lane) === true || this.#standIn?.giveUp(lane) !== true) return false
+    this.#givenToSpill = (this.#givenToSpill ?? new Set()).add(lane)
     return true
   }
 

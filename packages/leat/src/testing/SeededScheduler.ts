@@ -28,6 +28,8 @@ export interface SimulateOptions {
   readonly racing?: number
   /** Tasks after which the program is taken to run for ever: 500,000 when absent. */
   readonly stepsMax?: number
+  /** Tasks without that any virtual time passes, after which the program is taken to go round in a circle: `stepsMax` when absent. */
+  readonly stepsAtOnceMax?: number
   /** Asked before each step of a fiber: whether others run first. When absent one in fifty gives way, by chance. */
   readonly givesWay?: (fiber: Fiber.Fiber<unknown, unknown>) => boolean
 }
@@ -53,15 +55,19 @@ class World implements Scheduler.Scheduler {
   readonly #timers: Array<Timer> = []
   readonly #racing: number
   readonly #stepsMax: number
+  readonly #stepsAtOnceMax: number
   readonly #givesWay: (fiber: Fiber.Fiber<unknown, unknown>) => boolean
+  /** Tasks since the clock went on. */
+  #stepsAtOnce = 0
   #order = 0
   #hash = 0x811c9dc5
 
-  constructor(seed: number, { racing = 0, stepsMax = 500_000, givesWay }: SimulateOptions) {
+  constructor(seed: number, { racing = 0, stepsMax = 500_000, stepsAtOnceMax = stepsMax, givesWay }: SimulateOptions) {
     this.random = seededRandom(seed)
     this.#givesWay = givesWay ?? (() => this.random() < 0.02)
     this.#racing = racing
     this.#stepsMax = stepsMax
+    this.#stepsAtOnceMax = stepsAtOnceMax
   }
 
   get timers(): number {
@@ -106,6 +112,10 @@ class World implements Scheduler.Scheduler {
   #drain(): void {
     while (this.#tasks.length > 0) {
       if (++this.steps > this.#stepsMax) throw new Error(`the program did not end within ${this.#stepsMax} steps`)
+      if (++this.#stepsAtOnce > this.#stepsAtOnceMax)
+        throw new Error(
+          `the program goes round in a circle ${this.nowMs - startMs} ms after it began: no time passes within ${this.#stepsAtOnceMax} steps`
+        )
       if (this.#racing > 0 && this.random() < this.#racing) this.#fireNext(this.nowMs + racingMsMax)
       const index = Math.floor(this.random() * this.#tasks.length)
       const last = this.#tasks.pop()
@@ -128,6 +138,7 @@ class World implements Scheduler.Scheduler {
     if ((this.#timers[next]?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) return
     const [timer] = this.#timers.splice(next, 1)
     if (timer === undefined) return
+    if (timer.atMs > this.nowMs) this.#stepsAtOnce = 0
     this.nowMs = Math.max(this.nowMs, timer.atMs)
     this.#note(this.nowMs - startMs)
     timer.wake()
@@ -141,7 +152,8 @@ class World implements Scheduler.Scheduler {
 
 /**
  * Runs a program to its end on virtual time, in one turn of the event loop. It must not wait for anything real: then, and
- * when nothing can run any more, the exit is a defect. Throws after `stepsMax` tasks.
+ * when nothing can run any more, the exit is a defect. Throws after `stepsMax` tasks, and
+ * after `stepsAtOnceMax` during which no virtual time passes.
  *
  * @example
  * ```ts

@@ -368,7 +368,7 @@ function historyIn(consuming: Consuming<Note>) {
 /** What became of it all. */
 export function lifeOf(drawn: MovedWorld, seed: number) {
   const life = new Life(drawn, seed)
-  const { exit, elapsedMs } = simulate(seed, life.lived, { stepsMax: 3_000_000 })
+  const { exit, elapsedMs } = simulate(seed, life.lived, { stepsMax: 3_000_000, stepsAtOnceMax: 50_000 })
   if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
   return { life, ...exit.value, elapsedMs }
 }

@@ -90,7 +90,7 @@ export function story(
   const fleet = new Fleet()
   const logger = Logger.make(({ message, logLevel }) => void fleet.told.push(`${logLevel}: ${String(message)}`))
   const logged = Effect.provide(Effect.scoped(Effect.suspend(() => program(fleet))), Logger.layer([logger]))
-  const { exit } = simulate(seed, logged, { stepsMax: 5_000_000, ...options })
+  const { exit } = simulate(seed, logged, { stepsMax: 5_000_000, stepsAtOnceMax: 50_000, ...options })
   if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${fleet.told.join("\n")}`)
   return fleet
 }

@@ -257,6 +257,37 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     ])
   })
 
+  it.each([
+    ["is to be left", true],
+    ["was left", false]
+  ])("waits, and is sent nowhere twice, while its process is no writer yet and the place %s", (_, isPlanned) => {
+    const mute: FaultPlan = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        // Whoever cannot say anything seals nothing.
+        if (isPlanned) fleet.faults.control = mute
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        expect(yield* fleet.phases).toEqual(isPlanned ? ["open", "planned"] : ["retired", "open"])
+        fleet.faults.control = mute
+        const next = yield* fleet.process()
+        yield* published(next, "next", 3).pipe(Effect.forkScoped)
+        yield* settling
+        fleet.faults.control = {}
+        yield* settling
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["next", 3])
+        expect(yield* fleet.left("a")).toBe(0)
+        const there = [...(yield* fleet.stored("a")), ...(yield* fleet.stored("b"))]
+        const spilled = there.filter(({ text }) => text.startsWith("spilled"))
+        expect(spilled).toHaveLength(20 * keys.length)
+      })
+    )
+  })
+
   it("says so where no document names the disk any more", () => {
     const lines = spillingStory((fleet) =>
       Effect.gen(function* () {

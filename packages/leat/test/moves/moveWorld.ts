@@ -536,7 +536,8 @@ export function moveWorld(seed: number): MoveWorld {
     ({ logLevel, message, date }) => void logs.push(`${date.toISOString()} ${logLevel} ${String(message)}`)
   )
   const { exit, timers } = simulate(seed, Effect.provide(program.pipe(Effect.scoped), Logger.layer([logger])), {
-    stepsMax: 50_000_000
+    stepsMax: 50_000_000,
+    stepsAtOnceMax: 50_000
   })
   const carries = logs.filter((line) => line.includes(" carries what ")).length
   const none = {

@@ -255,7 +255,8 @@ function processes(tell: Effect.Effect<void, unknown, Scope.Scope>): ReadonlyArr
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
   const { exit } = simulate(1, tell.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))), {
-    stepsMax: 10_000_000
+    stepsMax: 10_000_000,
+    stepsAtOnceMax: 50_000
   })
   if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${lines.join("\n")}`)
   return lines

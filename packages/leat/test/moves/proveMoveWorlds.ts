@@ -18,6 +18,8 @@ function tell(seed: number): MoveWorld | undefined {
 }
 
 for (let seed = first; seed < first + seeds; seed++) {
+  // Said before it begins: one that never ends is ended from outside, and this line says which it was.
+  process.stderr.write(`  ${Math.round(performance.now() / 1000)} s: seed ${seed}\n`)
   const world = tell(seed)
   if (world === undefined) continue
   for (const name of names) counts[name] += world[name]

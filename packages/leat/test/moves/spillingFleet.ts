@@ -65,7 +65,7 @@ export class SpillingFleet {
   readonly disk = new PowerLossBroker({ partitions: 2 })
   /** Of who only reads. */
   readonly otherDisk = new PowerLossBroker({ partitions: 2 })
-  faults: { near: FaultPlan; far: FaultPlan } = { near: {}, far: {} }
+  faults: { near: FaultPlan; far: FaultPlan; control: FaultPlan } = { near: {}, far: {}, control: {} }
   readonly told: Array<string> = []
   tool!: ControlStream
 
@@ -90,7 +90,7 @@ export class SpillingFleet {
     return [
       faulty("near"),
       faulty("far"),
-      named("control", memoryDriver(this.control)),
+      named("control", faultDriver(memoryDriver(this.control), { send: (call) => this.faults.control.send?.(call) })),
       named("powerLoss", powerLossDriver(disk))
     ]
   }
@@ -205,7 +205,8 @@ export function spillingStory(
   })
   const program = Effect.suspend(() => Effect.andThen(fleet.begin, tell(fleet)))
   const { exit } = simulate(seed, program.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))), {
-    stepsMax: 5_000_000
+    stepsMax: 5_000_000,
+    stepsAtOnceMax: 50_000
   })
   if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${fleet.told.join("\n")}`)
   return fleet.told

@@ -26,7 +26,7 @@ function story(program: Effect.Effect<void, unknown, Scope.Scope>, seed: number)
   const told: Array<string> = []
   const logger = Logger.make(({ message, logLevel }) => void told.push(`${logLevel}: ${String(message)}`))
   const logged = Effect.provide(Effect.scoped(program), Logger.layer([logger]))
-  const { exit } = simulate(seed, logged, { stepsMax: 5_000_000 })
+  const { exit } = simulate(seed, logged, { stepsMax: 5_000_000, stepsAtOnceMax: 50_000 })
   if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${told.join("\n")}`)
 }
 

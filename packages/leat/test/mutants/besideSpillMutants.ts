@@ -10,7 +10,7 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that stands goes to its spill again and again while closing",
     file: "publish/Sink.ts",
-    find: `if (lane.isGated || this.#givenToSpill.has(lane) || this.#standIn`,
+    find: `if (lane.isGated || this.#givenToSpill?.has(lane) === true || this.#standIn`,
     replace: `if (lane.isGated || this.#standIn`,
     foundBy: "publish/spillClosing.test.ts",
     test: "what fits into no spill and is refused as a dead"

@@ -110,6 +110,14 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "goes along, in front"
   },
   {
+    name: "what would not count where it goes is sent there again and again",
+    file: "publish/spill/SpillParting.ts",
+    find: `const mayCount = () => departures.mayCount(records, this.#sink())`,
+    replace: `const mayCount = () => true`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "sent nowhere twice"
+  },
+  {
     name: "a spill is lost with the cluster that has it",
     file: "control/leftBehind.ts",
     find: `standInsEmpty ? [] : was.lostSpills`,

@@ -405,7 +405,7 @@ export const publishMutants: ReadonlyArray<Mutant> = [
   {
     name: "reasons are counted among the members of an object",
     file: "ledger/Counts.ts",
-    find: `Object.create(null)`,
+    find: `Object.create(noMembers as object)`,
     replace: `{}`,
     foundBy: "ledger/reasons.test.ts",
     test: "of a handler"

@@ -304,7 +304,7 @@ export function fallbackWorld(seed: number, back: "redrive" | "stay" = "redrive"
   })
 
   const quiet = Effect.provideService(program, References.MinimumLogLevel, "None")
-  const { exit } = simulate(seed, quiet, { stepsMax: 3_000_000 })
+  const { exit } = simulate(seed, quiet, { stepsMax: 3_000_000, stepsAtOnceMax: 50_000 })
   if (Exit.isFailure(exit)) wrong.push(`it broke: ${JSON.stringify(exit.cause).slice(0, 500)}`)
 
   const found = readAll(far, partitions)

@@ -32,6 +32,8 @@ export interface Departures {
    * must not have ended before. Waits for an answer. Of its own it is so.
    */
   readonly counts: (records: ReadonlyArray<ReceivedRecord>, sink: string) => Effect.Effect<boolean>
+  /** Whether they would count there, as far as is known now. */
+  readonly mayCount: (records: ReadonlyArray<ReceivedRecord>, sink: string) => boolean
   readonly changes: Changes
 }
 

@@ -60,15 +60,14 @@ export class SpillParting {
     head: Effect.Effect<ReceivedRecord | undefined>
   ): Effect.Effect<boolean> {
     const departures = this.#departures
-    const sending = (some: ReadonlyArray<ReceivedRecord>) => Effect.as(this.#sendOn.send(sent, some), true)
-    if (departures === undefined) return sending(records)
+    if (departures === undefined) return Effect.as(this.#sendOn.send(sent, records), true)
     return Effect.gen({ self: this }, function* () {
       for (let left = records; left.length > 0;) {
         const { fate, records: some } = firstStretch(left, this.#sink(), departures)
         left = left.slice(some.length)
         const isDone =
           fate === "send"
-            ? yield* this.#sent(departures, part, some, this.fenced(sent, part, head), sending(some))
+            ? yield* this.#sent(departures, sent, part, some, this.fenced(sent, part, head))
             : fate === "wait"
               ? yield* this.#waited(departures, sent, some)
               : yield* this.#carried(departures, sent.partition, part, some, fate)
@@ -87,17 +86,24 @@ export class SpillParting {
 
   #sent(
     departures: Departures,
+    sent: SentPartition,
     part: SpillPart,
     records: ReadonlyArray<ReceivedRecord>,
-    fenced: Effect.Effect<void>,
-    sending: Effect.Effect<boolean>
+    fenced: Effect.Effect<void>
   ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const { at } = part
       part.sending = records
-      const all = Effect.andThen(part.isFenced ? Effect.void : fenced, () =>
-        part.isFenced ? sending : Effect.succeed(false)
-      )
+      const mayCount = () => departures.mayCount(records, this.#sink())
+      // What would not count is not sent: it would go there again and again, and each time a copy would stay.
+      if (!mayCount()) sent.stands()
+      const sending = Effect.as(this.#sendOn.send(sent, records), true)
+      const all = departures.changes
+        .until(mayCount)
+        .pipe(
+          Effect.andThen(Effect.suspend(() => (part.isFenced ? Effect.void : fenced))),
+          Effect.andThen(Effect.suspend(() => (part.isFenced ? sending : Effect.succeed(false))))
+        )
       const parted = Effect.as(this.#parted(departures, records), false)
       const ended = Effect.map(
         Effect.raceFirst(all, parted),

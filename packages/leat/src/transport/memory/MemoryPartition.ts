@@ -12,13 +12,16 @@ const columnRecordsMin = 16
 /** As many as the last compaction has left. Not in the partition: most are never compacted, and each stream has eight. */
 const compactedBytes = new WeakMap<MemoryPartition, number>()
 
+/** Of partitions that nothing was stored in yet: most of many. Nothing is ever put into it. */
+const none: Array<MemoryChunk> = []
+
 /** The records of one partition, in positions without gaps until compaction takes some away. */
 export class MemoryPartition {
   start: Position = 0n
   end: Position = 0n
   /** Bytes of what is stored. */
   bytes = 0
-  #chunks: Array<MemoryChunk> = []
+  #chunks = none
   /** Undefined until there is one: most partitions of many have none. */
   #listeners: Set<() => void> | undefined
 
@@ -32,7 +35,8 @@ export class MemoryPartition {
     let chunk = this.#chunks.at(-1)
     if (chunk?.takes(to - from, bytes, chunkBytesMax) !== true) {
       chunk = new MemoryChunk(base, bytes, to - from)
-      this.#chunks.push(chunk)
+      if (this.#chunks === none) this.#chunks = [chunk]
+      else this.#chunks.push(chunk)
     }
     this.bytes -= chunk.bytes
     chunk.add(batch, from, to, nowMs)
