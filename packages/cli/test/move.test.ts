@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { LogLine, Severity } from "@leat/demo/gen/risk/v1/log.ts"
 import { log, logTransport } from "@leat/log"
 import { Effect } from "effect"
 import { open } from "leat/promise"
@@ -184,6 +185,45 @@ describe("leat move", { timeout: 120_000 }, () => {
     expect(status.report).toMatchObject({
       streams: [{ writers: 1, epochs: [{ epoch: 1, phase: "retired" }, { epoch: 2 }, { epoch: 3, cluster: "here" }] }]
     })
+  })
+
+  it("has moved a stream that audit finds all of, in its places and in each of them", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    const lines = "risk.logs.line"
+    for (const [directory, partitions] of [
+      ["here", 2],
+      ["there", 3]
+    ] as const)
+      await topicIn(project, directory, lines, partitions)
+    await using leat = await processOf(project)
+    const stream = await leat.stream(LogLine)
+    const publish = async (count: number) => {
+      const line = { program: "sshd", severity: Severity.INFO, message: "", atUs: 0n, inputRef: "" }
+      for (let index = 0; index < count; index++) await stream.publish({ ...line, host: `host ${index % 7}` })
+    }
+    await publish(30)
+    const none = await project.leat(["audit", ...at, "--stream", lines])
+    expect([none.code, none.stderr]).toEqual([1, `leat: stream ${lines} is not placed; none is\n`])
+    const moved = await project.leat(["move", "start", "two.yaml", ...at, "--stream", lines, "--wait", "60 seconds"])
+    expect([moved.code, moved.stderr]).toEqual([0, ""])
+    await publish(40)
+    const all = await project.leat(["audit", ...at, "--stream", lines])
+    expect([all.code, all.stderr]).toEqual([0, ""])
+    expect(all.stdout).toMatch(
+      /^STREAM +PUBLISHERS [^\n]+\nrisk\.logs\.line +1 +70 +0 +0 +0 +0 +0 +0 +0 +0\.0000 %\n\n1 stream\n$/
+    )
+    const report = await project.leatJson(["audit", ...at, "--stream", lines, "--group", "nobody"])
+    expect(report).toMatchObject({ code: 0, report: { streams: [{ events: 70, missing: 0, group: { waiting: 70 } }] } })
+    for (const [directory, events] of [
+      ["here", 30],
+      ["there", 40]
+    ] as const) {
+      const one = await project.leatJson(["audit", "--directory", directory, "--topic", lines])
+      expect(one).toMatchObject({ code: 0, report: { topics: [{ events, missing: 0 }] } })
+    }
+    const both = await project.leat(["audit", ...at, "--stream", lines, "--topic", lines])
+    expect([both.code, both.stderr]).toEqual([2, "leat: --stream is audited in all its topics; leave --topic out\n"])
   })
 
   it("refuses a move while somebody else writes the topic, unless that was stopped", async () => {

@@ -1,11 +1,14 @@
 import { type AnnouncedLedger, readLedgers } from "@leat/log"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Audit, formatEventId } from "leat"
+import { Audit, ControlTools, formatEventId } from "leat"
 import { clusterFlags, json, topic } from "../flags.ts"
 import { ledgerFolderOf, noLedger } from "../log/ledgerFolder.ts"
-import { openFailure, topicFailure } from "../log/openLog.ts"
-import { type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
+import { openFailure, topicFailure, transportFailure } from "../log/openLog.ts"
+import { documentDrivers } from "../move/documentDrivers.ts"
+import { controlFailure } from "../routes/controlFlags.ts"
+import { openControl } from "../routes/openControl.ts"
+import { type ClusterFlags, type Looking, misuse, type OpenedCluster, openForLooking } from "../openCluster.ts"
 import { auditedFallbacks } from "./auditedFallbacks.ts"
 import { auditedTopics } from "./auditedTopics.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
@@ -20,6 +23,18 @@ export const audit = Command.make(
   {
     ...clusterFlags,
     topic: topic.pipe(Flag.withDescription("Only this topic")),
+    stream: Flag.String("stream").pipe(
+      Flag.optional,
+      Flag.withDescription(
+        "This stream in all places where its fleet has moved it: the cluster is that of the control stream, and ledgers are those of --ledger"
+      )
+    ),
+    control: Flag.String("control").pipe(
+      Flag.withDefault(ControlTools.topicDefault),
+      Flag.withDescription(
+        `Topic of the control stream, for --stream; ${ControlTools.topicDefault} unless another is named`
+      )
+    ),
     group: Flag.String("group").pipe(Flag.optional, Flag.withDescription("Tell too how far this group has got")),
     ledger: Flag.String("ledger").pipe(
       Flag.optional,
@@ -40,22 +55,13 @@ export const audit = Command.make(
   Effect.fnUntraced(function* (flags) {
     const fromTimeMs = yield* parseTime(flags.from)
     const objective = yield* checkObjective(Option.getOrUndefined(flags.objective))
-    const cluster = yield* openForLooking(flags)
-    const topics = Option.isSome(flags.topic) ? [flags.topic.value] : yield* auditedTopics(cluster.transport)
-    const ledgers = yield* ledgersOf(flags, cluster)
-    const fallbacks = yield* auditedFallbacks(flags, cluster)
-    const named = Option.isSome(flags.routes) ? { cluster: cluster.name, fallbacks } : {}
-    const reports = yield* Effect.forEach(topics, (name) =>
-      Audit.topic(cluster.transport, name, {
-        ledgers,
-        ...named,
-        ...(fromTimeMs === undefined ? {} : { fromTimeMs }),
-        ...Option.match(flags.group, { onNone: () => ({}), onSome: (group) => ({ group }) })
-      }).pipe(Effect.catch(topicFailure(cluster.transport, name)))
-    )
-    if (!flags.json) yield* print(reports)
+    const group = Option.getOrUndefined(flags.group)
+    const reports = Option.isSome(flags.stream)
+      ? [yield* reportOfStream(flags, flags.stream.value, { fromTimeMs, group })]
+      : yield* reportsOfTopics(flags, { fromTimeMs, group })
+    if (!flags.json) yield* print(reports, Option.isSome(flags.stream))
     const message = violationOf(reports, objective)
-    const told = { topics: reports }
+    const told = Option.isSome(flags.stream) ? { streams: reports } : { topics: reports }
     if (message !== undefined) return yield* new CommandFailure({ code: exitCode.violations, message, report: told })
     if (flags.json) yield* printJson(told)
   }, Effect.scoped)
@@ -64,6 +70,45 @@ export const audit = Command.make(
     "Tell of each topic whether an event is missing, doubled or out of order, by the ids that records carry"
   )
 )
+
+interface AuditFlags extends ClusterFlags {
+  readonly topic: Option.Option<string>
+  readonly ledger: Option.Option<string>
+  readonly control: string
+}
+
+type Asked = Pick<Audit.AuditOptions, "fromTimeMs" | "group">
+
+const reportsOfTopics = Effect.fnUntraced(function* (flags: AuditFlags, asked: Asked) {
+  const cluster = yield* openForLooking(flags)
+  const topics = Option.isSome(flags.topic) ? [flags.topic.value] : yield* auditedTopics(cluster.transport)
+  const ledgers = yield* ledgersOf(flags, cluster)
+  const fallbacks = yield* auditedFallbacks(flags, cluster)
+  const named = Option.isSome(flags.routes) ? { cluster: cluster.name, fallbacks } : {}
+  return yield* Effect.forEach(topics, (name) =>
+    Audit.topic(cluster.transport, name, { ledgers, ...named, ...asked }).pipe(
+      Effect.catch(topicFailure(cluster.transport, name))
+    )
+  )
+})
+
+const reportOfStream = Effect.fnUntraced(function* (flags: AuditFlags, name: string, asked: Asked) {
+  if (Option.isSome(flags.topic)) return yield* misuse("--stream is audited in all its topics; leave --topic out")
+  const { transport } = yield* openControl({ ...flags, topic: flags.control })
+  const ledgers = Option.isNone(flags.ledger) ? [] : yield* readFolder(flags.ledger.value, flags.ledger.value)
+  return yield* Audit.streamOfFleet(
+    transport,
+    name,
+    { topic: flags.control, drivers: documentDrivers },
+    { ledgers, ...asked }
+  ).pipe(
+    Effect.catchTags({
+      ControlError: (error) => Effect.fail(controlFailure(error)),
+      TransportError: (error) => Effect.fail(transportFailure(error)),
+      RouteError: ({ message }) => Effect.fail(new CommandFailure({ code: exitCode.failed, message }))
+    })
+  )
+})
 
 const parseTime = Effect.fnUntraced(function* (text: Option.Option<string>) {
   if (Option.isNone(text)) return undefined
@@ -86,12 +131,17 @@ const ledgersOf = Effect.fnUntraced(function* (
   const found = routes === undefined ? undefined : ledgerFolderOf({ name, routes }, flags.ledger)
   const folder = found === undefined ? (asked ?? flags.directory) : yield* Effect.orElseSucceed(found, () => undefined)
   if (folder === undefined) return []
+  const ledgers = yield* readFolder(folder, asked)
+  // Another cluster of such a process may have a topic of the same name.
+  return routes === undefined ? ledgers.map(ofThisLog) : ledgers
+})
+
+const readFolder = Effect.fnUntraced(function* (folder: string, asked: string | undefined) {
   const { ledgers, unreadable } = yield* Effect.mapError(readLedgers(folder), (error) =>
     asked === undefined || error.reason !== "UnknownTopic" ? openFailure(error) : noLedger(asked)
   )
   for (const { path, why } of unreadable) yield* Console.error(`leat: ${path}: ${why}`)
-  // Another cluster of such a process may have a topic of the same name.
-  return routes === undefined ? ledgers.map(ofThisLog) : ledgers
+  return ledgers
 })
 
 function ofThisLog(ledger: AnnouncedLedger): AnnouncedLedger {
@@ -100,9 +150,10 @@ function ofThisLog(ledger: AnnouncedLedger): AnnouncedLedger {
   return { ...ledger, legs: legs.filter(({ sink }) => clusters.includes(sink.slice(0, sink.indexOf("/")))) }
 }
 
-function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
+function print(reports: ReadonlyArray<Audit.AuditReport>, ofStream: boolean): Effect.Effect<void> {
+  const what = ofStream ? "STREAM" : "TOPIC"
   const headings = [
-    "TOPIC",
+    what,
     "PUBLISHERS",
     "EVENTS",
     "COPIES",
@@ -131,7 +182,7 @@ function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
   const groups = reports.flatMap(({ topic: name, group }) =>
     group === undefined ? [] : [[group.group, name, group.settled, group.waiting, group.deadLetters.open] as const]
   )
-  if (groups.length > 0) parts.push(table(["GROUP", "TOPIC", "SETTLED", "WAITING", "OPEN DEAD LETTERS"], groups))
+  if (groups.length > 0) parts.push(table(["GROUP", what, "SETTLED", "WAITING", "OPEN DEAD LETTERS"], groups))
   const asked = reports.flatMap(({ group }) => group ?? [])
   // Who misspells a group is not told that all of it waits.
   if (asked.length > 0 && asked.every(({ settled, deadLetters }) => settled === 0 && deadLetters.open === 0))
@@ -139,7 +190,7 @@ function print(reports: ReadonlyArray<Audit.AuditReport>): Effect.Effect<void> {
   const missing = reports.flatMap(({ missingRanges }) => missingRanges)
   if (missing.length > 0) parts.push(missing.slice(0, rangesMax).map(rangeText).join("\n"))
   if (missing.length > rangesMax) parts.push(`and ${plural(missing.length - rangesMax, "more range")}; --json has all`)
-  parts.push(plural(reports.length, "topic"))
+  parts.push(plural(reports.length, ofStream ? "stream" : "topic"))
   return Console.log(parts.join("\n\n"))
 }
 

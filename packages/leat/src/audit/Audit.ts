@@ -11,15 +11,11 @@
  * if (report.missing > 0) console.error(report.missingRanges)
  * ```
  */
-export {
-  type AuditedTransport,
-  type AuditOptions,
-  type AuditReport,
-  type AuditWindow,
-  type GonePublisher,
-  type GroupAudit,
-  topic
-} from "./auditTopic.ts"
+export type { AuditedTransport } from "./auditPlaces.ts"
+export type { AuditReport, AuditWindow, GonePublisher, GroupAudit } from "./AuditReport.ts"
+export { type AuditedRange, stream, type StreamAuditOptions } from "./auditStream.ts"
+export { type AuditTool, streamOfFleet } from "./auditOfFleet.ts"
+export { type AuditOptions, topic } from "./auditTopic.ts"
 export { shadow, type ShadowPlace, type ShadowReport, type ShadowSettings, type ShadowWindow } from "./shadowTopic.ts"
 export type { ShadowFinding } from "./ShadowLedger.ts"
 export type { AuditedLedger, SequenceRange } from "./SequenceAudit.ts"

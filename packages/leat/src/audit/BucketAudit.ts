@@ -21,6 +21,10 @@ export type Sighting = "first" | "copy" | "late" | "dropped"
 export class BucketAudit {
   readonly #missing = new Ranges<Finding>()
   readonly #dropped = new Ranges<Finding>()
+  /** The latest that a record of it says: 0 where none says any. */
+  epoch = 0
+  /** From how many places something was known to be taken away when its last record was read. */
+  cuts = 0
   #next = 0
   #lastMs = Number.NEGATIVE_INFINITY
   /** Of its last record, and the highest sequence that stands there. */

@@ -9,7 +9,7 @@ import { type Counts, newCounts } from "../ledger/Counts.ts"
 import { crashLossesOf, hasBucket } from "../ledger/crashLoss.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
-import { auditedRecord } from "./auditedRecord.ts"
+import { type AuditedRecord, auditedRecord } from "./auditedRecord.ts"
 import { BucketAudit, type Finding } from "./BucketAudit.ts"
 import type { Range } from "./Ranges.ts"
 import { explainedBy, takenFromFallbacks } from "./takenFromFallbacks.ts"
@@ -56,6 +56,15 @@ export interface Tally {
   corrupt: number
 }
 
+/** A partition, as it begins to be read. */
+export interface PartitionRead {
+  readonly takenAway: number
+  readonly isOfFallback: boolean
+  /** Whether it is read from a time on. */
+  readonly isFromTime: boolean
+  readonly hasBucket?: ((bucket: number) => boolean) | undefined
+}
+
 /** What is known of a partition before its records are seen. */
 interface PartitionFacts {
   /** Whether reading begins behind the first record that there ever was. */
@@ -64,6 +73,7 @@ interface PartitionFacts {
   isHoled: boolean
   /** Whether it is of the fallback, in which events of each bucket stay that are not in the topic. */
   readonly isOfFallback: boolean
+  readonly hasBucket: (bucket: number) => boolean
   /** Positions whose records were deleted, by retention or compaction. */
   takenAway: number
   /** Epoch milliseconds of the first record that was read. */
@@ -109,18 +119,31 @@ export class SequenceAudit {
   readonly #publications = new Map<string, Publication>()
   readonly #partitions = new Map<number, PartitionFacts>()
   readonly #nameOf: ReadonlyMap<string, string>
+  readonly #since: number | undefined
+  /** Of each partition that something was taken away from, in the order of reading: the buckets that it has. */
+  readonly #cuts: Array<(bucket: number) => boolean> = []
   readonly #sample: (what: "copy" | "outOfOrder", id: EventId) => void
 
-  /** `streams` are names that tags stand for. */
-  constructor(streams: ReadonlyArray<string>, sample: (what: "copy" | "outOfOrder", id: EventId) => void) {
+  /** `streams` are names that tags stand for. `since`: their epochs from this one on are all looked at; undefined: one topic is. */
+  constructor(
+    streams: ReadonlyArray<string>,
+    since: number | undefined,
+    sample: (what: "copy" | "outOfOrder", id: EventId) => void
+  ) {
     this.#nameOf = new Map(streams.map((stream) => [taggedStream(stream), stream]))
+    this.#since = since
     this.#sample = sample
   }
 
-  /** `takenAway`: positions before the first record that is there. */
-  partition(partition: number, takenAway: number, isOfFallback = false, isFromTime = false): void {
+  /** A partition that is read now. `takenAway`: positions before the first record that is there. `hasBucket`: which buckets are written to it. */
+  partition(
+    partition: number,
+    { takenAway, isOfFallback, isFromTime, hasBucket: has = () => true }: PartitionRead
+  ): void {
     const isCutAtStart = takenAway > 0 || isFromTime
-    this.#partitions.set(partition, { isCutAtStart, isHoled: false, isOfFallback, takenAway, firstMs: undefined })
+    const facts = { isCutAtStart, isHoled: false, isOfFallback, takenAway, firstMs: undefined, hasBucket: has }
+    this.#partitions.set(partition, facts)
+    if (takenAway > 0) this.#cuts.push(has)
   }
 
   /** Positions of the partition hold nothing: `reason` says why. */
@@ -128,23 +151,25 @@ export class SequenceAudit {
     if (reason === "corrupt") this.tally.corrupt += positions
     const facts = this.#partitions.get(partition)
     if (facts === undefined || (reason !== "compacted" && reason !== "expired")) return
+    if (!facts.isHoled) this.#cuts.push(facts.hasBucket)
     facts.isHoled = true
     facts.takenAway += positions
   }
 
-  /** Returns whether it is an event that was not there before. */
-  record(partition: number, record: ReceivedRecord): boolean {
-    this.tally.records++
+  /** Returns whether it is an event that was not there before. `isOf` says which records are looked at; all are when absent. */
+  record(partition: number, record: ReceivedRecord, isOf?: (record: AuditedRecord) => boolean): boolean {
     const facts = this.#partitions.get(partition)
     if (facts !== undefined) facts.firstMs ??= record.timeMs
     const audited = auditedRecord(record.headers)
+    if (isOf !== undefined && (audited === undefined || !isOf(audited))) return false
+    this.tally.records++
     if (audited === undefined) {
       this.tally.foreign++
       return false
     }
-    const { incarnation, tag, id, dropped, isReplay, isNoticeCut, hasForgotten } = audited
+    const { incarnation, tag, id, dropped, isNoticeCut, hasForgotten } = audited
     const publication = this.#publicationOf(incarnation, tag)
-    const isNew = id !== undefined && this.#see(publication, partition, record, id, isReplay)
+    const isNew = id !== undefined && this.#see(publication, partition, record, id, audited)
     // A copy says what the first one has said.
     if (id !== undefined && !isNew) return false
     if (hasForgotten) publication.forgotten.add(partition)
@@ -152,7 +177,7 @@ export class SequenceAudit {
     else if (dropped.length > 0) publication.cut.delete(partition)
     for (const { bucket, from, to, reason } of dropped) {
       const audit = bucketOf(publication, bucket)
-      const finding = { ...this.#findingAt(audit, partition, record.timeMs), reason }
+      const finding = { ...this.#findingAt(audit, bucket, partition, record.timeMs, audited.epoch), reason }
       this.tally.droppedAndStored += audit.announce(from, to, finding)
     }
     return isNew
@@ -189,12 +214,13 @@ export class SequenceAudit {
     let { unauditable } = gaps
     const ends: Array<SequenceRange> = []
     for (const [bucket, next] of announced?.sequences ?? []) {
-      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY } = buckets.get(bucket) ?? {}
+      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY, cuts = 0 } = buckets.get(bucket) ?? {}
       if (from >= next) continue
-      if (cut.size > 0 || (from === 0 && this.#isAnyCut) || lastMs < taken.beforeMs) unauditable += next - from
+      const isCut = this.#since === undefined ? from === 0 && this.#isAnyCut : this.#isCutSince(cuts, bucket)
+      if (cut.size > 0 || isCut || lastMs < taken.beforeMs) unauditable += next - from
       else ends.push({ incarnation, stream, bucket, from, to: next })
     }
-    const tail = eventsOf(ends)
+    const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : eventsOf(ends)
     const state = announced?.state ?? "elsewhere"
     const unsaid = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
     // Its ledger counts those that no notice lists; without it nobody can tell what they were.
@@ -263,10 +289,10 @@ export class SequenceAudit {
     partition: number,
     { timeMs }: ReceivedRecord,
     id: EventId,
-    isReplay: boolean
+    { isReplay, epoch }: AuditedRecord
   ): boolean {
     const audit = bucketOf(publication, id.bucket)
-    const sighting = audit.see(id.seq, this.#findingAt(audit, partition, timeMs))
+    const sighting = audit.see(id.seq, this.#findingAt(audit, id.bucket, partition, timeMs, epoch))
     if (sighting === "copy") {
       this.tally.copies++
       this.#sample("copy", { ...id, stream: this.nameOf(id.stream) })
@@ -291,9 +317,33 @@ export class SequenceAudit {
     return publication
   }
 
-  #findingAt(audit: BucketAudit, partition: number, timeMs: number): Finding {
+  #findingAt(audit: BucketAudit, bucket: number, partition: number, timeMs: number, epoch = 0): Finding {
     const { isCutAtStart = false, isHoled = false } = this.#partitions.get(partition) ?? {}
-    return { partition, timeMs, sinceMs: audit.lastMs, isTakenAway: isHoled || (isCutAtStart && audit.next === 0) }
+    const isOfNobody = isHoled || (isCutAtStart && audit.next === 0) || this.#mayBeElsewhere(audit, bucket, epoch)
+    audit.epoch = Math.max(audit.epoch, epoch)
+    audit.cuts = this.#cuts.length
+    return { partition, timeMs, sinceMs: audit.lastMs, isTakenAway: isOfNobody }
+  }
+
+  /**
+   * Of one place: what is not there between two epochs, or before one that is not the first, may lie in another. Of all places: it may have been taken away
+   * from one that was read since.
+   */
+  #mayBeElsewhere(audit: BucketAudit, bucket: number, epoch: number): boolean {
+    if (this.#since === undefined) return epoch > Math.max(1, audit.epoch)
+    return (this.#since > 1 && audit.next === 0) || this.#isCutSince(audit.cuts, bucket)
+  }
+
+  #isCutSince(cuts: number, bucket: number): boolean {
+    return this.#cuts.some((has, index) => index >= cuts && has(bucket))
+  }
+
+  /** Of what is behind the last record of each bucket, as much as may be missing here: the rest went to the other places of its stream. */
+  #tailHere(announced: Announced, buckets: Publication["buckets"], ends: ReadonlyArray<SequenceRange>): number {
+    const behind = eventsOf(ends)
+    const present = presentIn(buckets, announced.taken)
+    const { lost, kept, missing } = crashLossesOf(this.#legsOf(announced), { present, behind, between: 0 })
+    return Math.min(behind, lost + kept + missing)
   }
 
   /** What a fallback has is there, where it was read. */
@@ -357,6 +407,8 @@ interface Announced {
   readonly taken: Announcement["streams"][number]["sequences"]
   /** Its rows of the stream in the topic, of each epoch. */
   readonly legs: Announcement["legs"]
+  /** Whether it has written the stream in other epochs elsewhere. */
+  readonly isElsewhere: boolean
   /** Events that it counts as dropped or dead-lettered there, less those that may be stored. */
   readonly dropped: number
   /** Events that wait to be set aside there. */
@@ -376,6 +428,8 @@ function announcedOf(
     for (const { stream, sequences } of streams) {
       const own = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
       if (own.length === 0) continue
+      const ownEpochs = new Set(own.map(({ epoch }) => epoch))
+      const isElsewhere = legs.some((leg) => leg.stream === stream && !isSink(leg.sink) && !ownEpochs.has(leg.epoch))
       const dropped = own.reduce(
         (sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered) - leg.droppedMayBeStored,
         0
@@ -387,7 +441,16 @@ function announcedOf(
       const fellBack = own.reduce((sum, leg) => sum + (leg.fellBack ?? 0), 0)
       // What goes elsewhere alone is not missing where a share of the keys goes.
       const ofTopic = sequences.filter(([bucket]) => own.some((leg) => hasBucket(leg, bucket)))
-      const counts = { sequences: ofTopic, taken: sequences, legs: own, dropped, deadLettering, spilled, fellBack }
+      const counts = {
+        sequences: ofTopic,
+        taken: sequences,
+        legs: own,
+        isElsewhere,
+        dropped,
+        deadLettering,
+        spilled,
+        fellBack
+      }
       found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found

@@ -19,17 +19,20 @@ export interface AuditedRecord {
   readonly hasForgotten: boolean
   /** Whether somebody has put the event there once more, or for the first time, from a dead letter. */
   readonly isReplay: boolean
+  /** That it was written in; absent where nobody has said one. */
+  readonly epoch: number | undefined
 }
 
 /** Reads it; undefined for what leat has not written. */
 export function auditedRecord(headers: ReadonlyArray<Header>): AuditedRecord | undefined {
-  const { id, dropped, isMarker, replays } = readMeta(headers, "")
+  const { id, dropped, isMarker, replays, epoch } = readMeta(headers, "")
   const notice = headers.find(([name]) => name === droppedHeader)?.[1]
   const said = {
     dropped,
     isNoticeCut: notice !== undefined && noticeIsCut(notice),
     hasForgotten: notice !== undefined && noticeHasForgotten(notice),
-    isReplay: replays !== undefined
+    isReplay: replays !== undefined,
+    epoch
   }
   if (id !== undefined) {
     const tag = id.stream.startsWith("#") ? id.stream : taggedStream(id.stream)

@@ -17,16 +17,20 @@ const ofBoth = {
   samplesMax: ["a whole number from 0", (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0]
 } as const satisfies Kinds
 
-const kinds: Kinds = {
-  streams: ["a list of names of streams", (value) => Array.isArray(value) && value.every(isText)],
+const ofStream: Kinds = {
   group: ["the name of a group", isText],
   ledgers: ["a list of ledgers, as readLedgers of @leat/log tells them", isList],
-  cluster: ["the name of a cluster", isText],
   fallbacks: [
     "a list of transports, as leat.transport gives them",
     (value) => Array.isArray(value) && value.every(isReadable)
   ],
   ...ofBoth
+}
+
+const kinds: Kinds = {
+  streams: ["a list of names of streams", (value) => Array.isArray(value) && value.every(isText)],
+  cluster: ["the name of a cluster", isText],
+  ...ofStream
 }
 
 const ofShadow: Kinds = {
@@ -74,6 +78,36 @@ export function checkedAudit(
     const kind = typeof name === "string" ? name : "none"
     return Effect.fail(new TransportError({ reason: "Unsupported", transport: kind, operation: "audit", detail }))
   })
+}
+
+/** As `checkedAudit`, of a stream in its places. */
+export function checkedStreamAudit(
+  stream: unknown,
+  ranges: unknown,
+  transportOf: unknown,
+  options: unknown
+): Effect.Effect<void, TransportError> {
+  return Effect.suspend(() => {
+    const detail = streamFault(stream, ranges, transportOf) ?? optionFault(options, ofStream)
+    if (detail === undefined) return Effect.void
+    return Effect.fail(new TransportError({ reason: "Unsupported", transport: "none", operation: "audit", detail }))
+  })
+}
+
+function streamFault(stream: unknown, ranges: unknown, transportOf: unknown): string | undefined {
+  if (!isText(stream)) return `takes the name of a stream, and not ${shown(stream)}`
+  if (!Array.isArray(ranges) || ranges.length === 0 || !ranges.every(isRange))
+    return `takes the ranges that stored of the stream gives, and not ${Array.isArray(ranges) && ranges.length === 0 ? "an empty list" : kindOf(ranges)}`
+  if (typeof transportOf !== "function")
+    return `takes a function that gives the transport of a cluster, as leat.transport, and not ${kindOf(transportOf)}`
+  return undefined
+}
+
+function isRange(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { cluster, topic, partition, epoch, from, to } = value
+  const areTexts = isText(cluster) && isText(topic)
+  return areTexts && [partition, epoch].every(Number.isSafeInteger) && [from, to].every((at) => typeof at === "bigint")
 }
 
 function faultOf(transport: unknown, topic: unknown, options: unknown): string | undefined {

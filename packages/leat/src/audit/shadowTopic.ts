@@ -4,7 +4,7 @@ import type { BucketRange } from "../ledger/BucketRange.ts"
 import type { EventId } from "../record/EventId.ts"
 import { bucketsOf, type BucketShare } from "../routes/BucketShare.ts"
 import type { PartitionBounds, ReceivedBatch, TransportError } from "../transport/index.ts"
-import type { AuditedTransport } from "./auditTopic.ts"
+import type { AuditedTransport } from "./auditPlaces.ts"
 import { checkedShadow } from "./checkedAudit.ts"
 import { type ShadowFinding, ShadowLedger, type Side } from "./ShadowLedger.ts"
 

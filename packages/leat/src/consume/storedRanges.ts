@@ -12,6 +12,7 @@ import type { Whereabouts } from "./Whereabouts.ts"
 import type { Epoch } from "../control/Placement.ts"
 import { isObject, kindOf, shown } from "../given/takes.ts"
 import { type Leg, RouteError } from "../routes/Routes.ts"
+import { isOfEpoch } from "../record/isOfEpoch.ts"
 import { readMeta } from "../record/Wire.ts"
 import { recordsOf } from "../transport/ReceivedRecords.ts"
 import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
@@ -53,22 +54,33 @@ type Stored<A> = Effect.Effect<A, TransportError | RouteError>
 
 export function storedRanges<T>(parts: StoredParts<T>, group: string | undefined): Stored<ReadonlyArray<StoredRange>> {
   const { leg, transport, whereabouts } = parts
-  const epochs = whereabouts?.placement()?.epochs.filter(({ begin }) => begin !== undefined) ?? []
-  if (whereabouts === undefined || epochs.length === 0)
-    return Effect.map(transport.bounds(leg.topic, group), (rows) =>
-      rows.map((row) => rangeOf(leg, leg.epoch, row, row.start, row.end))
-    )
+  const epochs = whereabouts?.placement()?.epochs ?? []
+  if (whereabouts !== undefined && epochs.some(hasBegun)) return rangesOfEpochs(epochs, whereabouts.transportOf, group)
+  return Effect.map(transport.bounds(leg.topic, group), (rows) =>
+    rows.map((row) => rangeOf(leg, leg.epoch, row, row.start, row.end))
+  )
+}
+
+const hasBegun = ({ begin }: Epoch): boolean => begin !== undefined
+
+/** Of a stream that is placed: those of each epoch that has begun. */
+export function rangesOfEpochs(
+  known: ReadonlyArray<Epoch>,
+  transportOf: Whereabouts["transportOf"],
+  group: string | undefined
+): Stored<ReadonlyArray<StoredRange>> {
+  const epochs = known.filter(hasBegun)
   return Effect.gen(function* () {
     const found: Array<StoredRange> = []
-    const known = new Map<string, ReadonlyArray<PartitionBounds>>()
+    const asked = new Map<string, ReadonlyArray<PartitionBounds>>()
     for (const epoch of epochs) {
       const { cluster, topic } = epoch.place
       const name = `${cluster}/${topic}`
       const isLeft = epochs.every(
         ({ phase, place }) => `${place.cluster}/${place.topic}` !== name || phase === "retired"
       )
-      const rows = known.get(name) ?? (yield* boundsAt(whereabouts, cluster, topic, group, isLeft))
-      known.set(name, rows)
+      const rows = asked.get(name) ?? (yield* boundsAt(transportOf, cluster, topic, group, isLeft))
+      asked.set(name, rows)
       found.push(...rangesOf(epoch, rows))
     }
     return found
@@ -77,7 +89,7 @@ export function storedRanges<T>(parts: StoredParts<T>, group: string | undefined
 
 /** Of a cluster that no document names any more nothing can be read: what was left there is no part of what is stored. */
 function boundsAt(
-  { transportOf }: Whereabouts,
+  transportOf: Whereabouts["transportOf"],
   cluster: string,
   topic: string,
   group: string | undefined,
@@ -154,7 +166,7 @@ function eventsOf<T>(
   for (let index = 0; index < records.length; index++) {
     const isPlain = firstEpoch === undefined && records.isPlainEvent(index, stream)
     const meta = isPlain ? undefined : readMeta(records.headers(index), stream)
-    if (firstEpoch !== undefined && !isOf(epoch, firstEpoch, meta?.epoch)) continue
+    if (firstEpoch !== undefined && !isOfEpoch(epoch, firstEpoch, meta?.epoch)) continue
     const event = readEvent({ stream, type, decode }, meta, records, index)
     const info = new RecordDelivery(records, index, from, 1, meta)
     if (!(event instanceof NoEvent)) found.push({ event, info })
@@ -163,11 +175,6 @@ function eventsOf<T>(
       found.push({ event: undefined, fault: event.failure.detail ?? event.failure.tag, info })
   }
   return found
-}
-
-/** Before the first move legs wrote whatever epoch the document said, or none. Later what another epoch has written late was sent again elsewhere. */
-function isOf(epoch: number, firstEpoch: number, said: number | undefined): boolean {
-  return said === undefined || said === epoch || (epoch === firstEpoch && said < firstEpoch)
 }
 
 function rangeFault(range: unknown): string | undefined {

@@ -12,7 +12,7 @@ import { References } from "../routes/References.ts"
 import type { RouteError } from "../routes/Routes.ts"
 import { type Driver, type Transport, TransportError } from "../transport/index.ts"
 import { LastSteps } from "./moveStatus.ts"
-import { Places } from "./Places.ts"
+import { Places, type TransportOf } from "./Places.ts"
 import type { KnownFleet } from "./planMove.ts"
 import { Silence } from "./Silence.ts"
 
@@ -30,6 +30,7 @@ export interface OpenFleet extends KnownFleet {
   readonly steps: LastSteps
   readonly means: PlacesMeans
   readonly places: Places
+  readonly transportOf: TransportOf
 }
 
 /** Reads all of it. Clusters that are asked something are open until the scope closes. */
@@ -50,7 +51,8 @@ export const fleetOf = Effect.fnUntraced(function* (
   })
   const means = yield* keptOpen(meansOf(drivers, references, partitions))
   const silence = new Silence(control, seen, yield* Clock.currentTimeMillis)
-  return { control, seen, silence, steps, means, places: new Places((cluster) => openedOf(control, means, cluster)) }
+  const transportOf: TransportOf = (cluster) => openedOf(control, means, cluster)
+  return { control, seen, silence, steps, means, places: new Places(transportOf), transportOf }
 })
 
 /** A cluster of the document in force, or of the last one that had it: what has moved away is read there until it is retired. */

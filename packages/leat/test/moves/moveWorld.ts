@@ -4,7 +4,7 @@
  * the end everything is healed, and what the places hold is judged by raw reads and by what publishers were told.
  */
 import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
-import { type EventStream, Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
+import { Audit, type EventStream, Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
 import {
   type FaultPlan,
   faultDriver,
@@ -497,8 +497,29 @@ export function moveWorld(seed: number): MoveWorld {
     for (const { isOver, leat } of processes)
       if (isOver && !killed.has(leat.incarnation) && found.writers.get(leat.incarnation) === "joined")
         wrong.push(`${leat.incarnation} was closed and has not left`)
+    yield* auditAll(found, transportAt)
     return yield* readAll(found, transportAt)
   })
+
+  /** An audit of all places has no false alarm: nobody has dropped anything, and who was killed has stored all that stands before what it stored last. */
+  const auditAll = (found: Placement, transportAt: (cluster: string) => Transport) =>
+    Effect.gen(function* () {
+      for (const one of found.epochs) epochs.set(one.epoch, one)
+      const ranges: Array<Audit.AuditedRange> = []
+      for (const { epoch, place, begin, end } of Array.from(epochs.values())) {
+        if (begin === undefined) continue
+        const rows = yield* transportAt(place.cluster).bounds(place.topic)
+        for (const [partition, from] of begin.entries()) {
+          const to = end?.[partition] ?? Number(rows[partition]?.end ?? 0n)
+          ranges.push({ ...place, partition, epoch, from: BigInt(from), to: BigInt(to) })
+        }
+      }
+      ranges.sort((one, other) => one.epoch - other.epoch)
+      const transportOf = (cluster: string) => Effect.succeed(transportAt(cluster))
+      const { missing, outOfOrder, unauditable } = yield* Audit.stream(stream, ranges, transportOf)
+      if (missing + outOfOrder + unauditable > 0)
+        wrong.push(`an audit tells ${missing} missing, ${outOfOrder} out of order, ${unauditable} unauditable`)
+    })
 
   /** What stands in the ranges of the epochs, in their order; and how many records of them stand elsewhere. */
   const readAll = (found: Placement, transportAt: (cluster: string) => Transport) =>

@@ -3,12 +3,13 @@ import type { Mutant } from "./Mutant.ts"
 const model = { foundBy: "audit/model.test.ts", test: "finds what was drawn" } as const
 const crashLoss = { foundBy: "ledger/crashLoss.test.ts", test: "is never less than what is lost" } as const
 const published = "audit/published.test.ts"
+const movedTo = (test: string) => ({ foundBy: "audit/movedStreams.test.ts", test }) as const
 
 /** An audit that sees less than there is, or more. */
 export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit hears of compaction behind the records that show it",
-    file: "audit/auditTopic.ts",
+    file: "audit/auditPlaces.ts",
     find: `if (gap !== undefined) audit.gap(index, gap, Number(after - from) - records.length)`,
     replace: `if (gap === "corrupt") audit.gap(index, gap, Number(after - from) - records.length)`,
     foundBy: published,
@@ -148,7 +149,7 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit counts what a group has settled as waiting",
-    file: "audit/auditTopic.ts",
+    file: "audit/auditPlaces.ts",
     find: `position < settled) group.settled++`,
     replace: `position < place.bounds.start) group.settled++`,
     foundBy: published,
@@ -173,9 +174,9 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit does not read what stays in a fallback",
-    file: "audit/auditTopic.ts",
-    find: `for (const fallback of fallbacks) {`,
-    replace: `for (const fallback of [] as typeof fallbacks) {`,
+    file: "audit/auditPlaces.ts",
+    find: `for (const transport of fallbacks) {`,
+    replace: `for (const transport of [] as typeof fallbacks) {`,
     foundBy: "audit/fallbacks.test.ts",
     test: "finds there what the topic does not have"
   },
@@ -229,23 +230,23 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit takes the order of a topic and its fallback for one",
-    file: "audit/auditTopic.ts",
-    find: `index: places.length, isOfFallback: true`,
+    file: "audit/auditPlaces.ts",
+    find: `index: index + places.length, isOfFallback: true`,
     replace: `index: bounds.partition, isOfFallback: true`,
     foundBy: "audit/fallbacks.test.ts",
     test: "finds there what the topic does not have"
   },
   {
     name: "an audit since a time misses what stood before it, in a fallback",
-    file: "audit/auditTopic.ts",
-    find: `isOfFallback, fromTimeMs !== undefined)`,
-    replace: `isOfFallback, fromTimeMs !== undefined && !isOfFallback)`,
+    file: "audit/auditPlaces.ts",
+    find: `const isFromTime = fromTimeMs !== undefined`,
+    replace: `const isFromTime = fromTimeMs !== undefined && !isOfFallback`,
     foundBy: "audit/fallbacks.test.ts",
     test: "misses nothing that stood before the time"
   },
   {
     name: "an audit reads the fallback of as many partitions as there are now",
-    file: "audit/auditTopic.ts",
+    file: "audit/auditPlaces.ts",
     find: `new Set([...found, fallbackTopic(`,
     replace: `new Set([...found.slice(0, 0), fallbackTopic(`,
     foundBy: "audit/fallbacks.test.ts",
@@ -367,5 +368,72 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     replace: `missingEvents: unseen`,
     foundBy: published,
     test: "misses the last ones of a publisher by its ledger"
+  },
+  {
+    name: "an audit of one place misses what other places have",
+    file: "audit/SequenceAudit.ts",
+    find: `if (this.#since === undefined) return epoch > Math.max(1, audit.epoch)`,
+    replace: `if (this.#since === undefined) return false`,
+    ...movedTo("misses nothing of what its publisher wrote")
+  },
+  {
+    name: "an audit of one place excuses whatever is not there of a stream that was moved",
+    file: "audit/SequenceAudit.ts",
+    find: `audit.epoch = Math.max(audit.epoch, epoch)`,
+    replace: `audit.epoch = 0`,
+    ...movedTo("where it was, all the same")
+  },
+  {
+    name: "an audit of one place takes what its ledger wrote elsewhere for missing",
+    file: "audit/SequenceAudit.ts",
+    find: `announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : eventsOf(ends)`,
+    replace: `eventsOf(ends)`,
+    ...movedTo("misses nothing of what its publisher wrote")
+  },
+  {
+    name: "an audit of one place believes that all that is behind was written elsewhere",
+    file: "audit/SequenceAudit.ts",
+    find: `return Math.min(behind, lost + kept + missing)`,
+    replace: `return 0`,
+    ...movedTo("announced as stored there")
+  },
+  {
+    name: "an audit of all places misses what was taken away from the one before",
+    file: "audit/SequenceAudit.ts",
+    find: `(this.#since > 1 && audit.next === 0) || this.#isCutSince(audit.cuts, bucket)`,
+    replace: `this.#since > 1 && audit.next === 0`,
+    ...movedTo("what retention has taken away")
+  },
+  {
+    name: "an audit of all places counts events of other streams there",
+    file: "audit/auditStream.ts",
+    find: `isOf: (record) => record.tag === tag && isOfEpoch(`,
+    replace: `isOf: (record) => isOfEpoch(`,
+    ...movedTo("nothing of others")
+  },
+  {
+    name: "an audit of a topic reads no fallback of it",
+    file: "audit/auditTopic.ts",
+    find: `const partitions = own.length
+`,
+    replace: `const partitions = own.length
+  if (own.length > 0) return places
+`,
+    foundBy: "audit/fallbacks.test.ts",
+    test: "finds there what the topic does not have"
+  },
+  {
+    name: "an audit of a stream of a fleet takes its newest epoch alone",
+    file: "audit/auditOfFleet.ts",
+    find: `rangesOfEpochs(placement.epochs, `,
+    replace: `rangesOfEpochs(placement.epochs.slice(-1), `,
+    ...movedTo("by the control stream alone")
+  },
+  {
+    name: "an audit of a stream of a fleet does not read what stays in its fallbacks",
+    file: "audit/auditOfFleet.ts",
+    find: `if (place.back === "stay" && clusters.has(cluster)) found.add`,
+    replace: `if (place.back === "stay" && !clusters.has(cluster)) found.add`,
+    ...movedTo("what stays in a fallback")
   }
 ]

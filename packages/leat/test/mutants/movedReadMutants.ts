@@ -11,7 +11,7 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was sent again elsewhere is read where it lies late, too",
     file: "consume/storedRanges.ts",
-    find: `if (firstEpoch !== undefined && !isOf(epoch, firstEpoch, meta?.epoch)) continue`,
+    find: `if (firstEpoch !== undefined && !isOfEpoch(epoch, firstEpoch, meta?.epoch)) continue`,
     replace: ``,
     foundBy: stories,
     test: "what other epochs have in a range"
@@ -34,7 +34,7 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what lay in a place before the first move, of an epoch before, is not read",
-    file: "consume/storedRanges.ts",
+    file: "record/isOfEpoch.ts",
     find: `said === epoch || (epoch === firstEpoch && said < firstEpoch)`,
     replace: `said === epoch`,
     foundBy: worlds,

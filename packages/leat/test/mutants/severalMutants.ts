@@ -145,7 +145,7 @@ export const severalMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "of the dead letters beside topics of one name those of one cluster are counted",
-    file: "audit/auditTopic.ts",
+    file: "audit/auditPlaces.ts",
     find: `of read.flat())`,
     replace: `of new Map(read.flat().map((one) => [one.name, one])).values())`,
     foundBy: "audit/fallbacks.test.ts",
