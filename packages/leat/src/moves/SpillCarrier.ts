@@ -6,6 +6,7 @@ import { Effect, Result, Scope } from "effect"
 import type { Epoch } from "../control/Placement.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import type { Carrier } from "../publish/spill/Departures.ts"
+import type { EventId } from "../record/EventId.ts"
 import { inEpoch } from "../record/redress.ts"
 import { readMeta } from "../record/Wire.ts"
 import * as Telemetry from "../Telemetry.ts"
@@ -59,12 +60,17 @@ export class SpillCarrier implements Carrier {
     this.#home = home
   }
 
-  readonly arrived = (bucket: number, seq: number): void => {
-    const { journal, account } = this.#home
+  readonly arrived = ({ incarnation, bucket, seq }: EventId): void => {
+    const { journal, account, member } = this.#home
     const there = account(placeText(this.to.place), this.to.epoch)
+    there.stored++
+    // The rows of a process say what has become of its own events: what it was left is beside them.
+    if (incarnation !== member) {
+      there.recovered++
+      return
+    }
     if (there.movedIn === 0) there.moveBegan?.(there)
     there.movedIn++
-    there.stored++
     journal?.moved(there, bucket, seq, "movedOut", "stored")
   }
 

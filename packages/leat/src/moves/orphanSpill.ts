@@ -6,6 +6,7 @@ import { type Context, Effect } from "effect"
 import { type Departures, firstStretch } from "../publish/spill/Departures.ts"
 import { Spill } from "../publish/spill/Spill.ts"
 import { type SpillBounds, SpillLanes } from "../publish/spill/SpillLanes.ts"
+import type { EventId } from "../record/EventId.ts"
 import { readMeta } from "../record/Wire.ts"
 import type { ReceivedRecord, Transport, Writer } from "../transport/index.ts"
 
@@ -93,7 +94,7 @@ function partitionCarried(
   })
 }
 
-function arrived({ headers }: ReceivedRecord, tell: (bucket: number, seq: number) => void): void {
+function arrived({ headers }: ReceivedRecord, tell: (id: EventId) => void): void {
   const { id, isMarker } = readMeta(headers, "")
-  if (id !== undefined && !isMarker) tell(id.bucket, id.seq)
+  if (id !== undefined && !isMarker) tell(id)
 }

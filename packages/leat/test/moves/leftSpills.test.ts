@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { FaultPlan } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { crashLossesOf } from "../../src/ledger/crashLoss.ts"
 import { noteContract } from "../contracts/Note.ts"
 import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
 
@@ -45,6 +46,8 @@ const spilling = Effect.fnUntraced(function* (fleet: SpillingFleet, plan = away)
   yield* published(one, "spilled", 20)
   return { one, reader, handled }
 })
+
+const none = { lost: 0, kept: 0, missing: 0, excess: 0 }
 
 const settling = Effect.sleep("30 seconds")
 
@@ -144,7 +147,12 @@ describe("what stands in the spill of a place that a stream leaves", () => {
           inOrder(handled, ["first", 2], ["spilled", 20], ["next", 3])
           expect(yield* fleet.left("a")).toBe(0)
           expect(yield* fleet.stored("b")).toHaveLength(23 * keys.length)
-          expect(next.leat.ledger.snapshot().balanced).toBe(true)
+          const rows = next.leat.ledger.snapshot()
+          expect(rows.balanced).toBe(true)
+          const told = rows.legs.filter(({ sink, stream: of }) => of === stream && sink === "far/b")
+          expect(told).toMatchObject([{ admitted: 9, recovered: 60, movedIn: 0, movedOut: 0, stored: 69 }])
+          // Whoever finds its own nine there misses nothing, and nothing is more than it has published.
+          expect(crashLossesOf(told, { present: 9, behind: 0, between: 0 })).toEqual(none)
         })
       )
       expect(lines.filter((line) => line.includes("carries"))).toEqual([
@@ -152,6 +160,28 @@ describe("what stands in the spill of a place that a stream leaves", () => {
       ])
     }
   )
+
+  it("counts beside what the process has published, which goes along with it", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        const next = yield* fleet.process()
+        yield* published(next, "next", 10)
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["next", 10])
+        const rows = next.leat.ledger.snapshot()
+        expect(rows.balanced).toBe(true)
+        const of = (sink: string) => rows.legs.filter((row) => row.stream === stream && row.sink === sink)
+        expect(of("near/a")).toMatchObject([{ admitted: 30, recovered: 0, movedOut: 30, stored: 0, spilled: 0 }])
+        expect(of("far/b")).toMatchObject([{ admitted: 0, recovered: 60, movedIn: 30, stored: 90 }])
+        expect(crashLossesOf(of("near/a"), { present: 0, behind: 0, between: 0 })).toEqual(none)
+        expect(crashLossesOf(of("far/b"), { present: 30, behind: 0, between: 0 })).toEqual(none)
+      })
+    )
+  })
 
   it("is carried by whoever reads beside its disk, when the process has ended that had it", () => {
     spillingStory((fleet) =>

@@ -110,6 +110,22 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "goes along, in front"
   },
   {
+    name: "what an earlier process has left counts as moved by the one that carries it",
+    file: "moves/SpillCarrier.ts",
+    find: `if (incarnation !== member) {`,
+    replace: `if (incarnation === "") {`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "counts beside what the process has published"
+  },
+  {
+    name: "what an earlier process has left counts as moved out of the place of its spill",
+    file: "publish/spill/SpillEndings.ts",
+    find: `if (id === undefined || how.ending === "movedOut") return`,
+    replace: `if (id === undefined) return`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "counts beside what the process has published"
+  },
+  {
     name: "what would not count where it goes is sent there again and again",
     file: "publish/spill/SpillParting.ts",
     find: `const mayCount = () => departures.mayCount(records, this.#sink())`,

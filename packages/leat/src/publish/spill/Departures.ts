@@ -3,6 +3,7 @@
  * the new place is open, and is carried there in its turn.
  */
 import type { Effect } from "effect"
+import type { EventId } from "../../record/EventId.ts"
 import { markerOwner } from "../../record/CompactHeader.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord } from "../../transport/index.ts"
@@ -15,8 +16,8 @@ export interface Carrier {
    * land later, as a copy.
    */
   readonly carry: (records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean) => Effect.Effect<void>
-  /** An event of it was stored there, which is counted elsewhere as moved out. */
-  readonly arrived: (bucket: number, seq: number) => void
+  /** An event of it was stored there. One of this process is counted elsewhere as moved out. */
+  readonly arrived: (id: EventId) => void
 }
 
 /** Where a record of a spill goes: to the destination, nowhere for the time being, or elsewhere. */

@@ -119,7 +119,7 @@ export class SpillEndings {
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
       // What somebody else has put there goes on too, and is no event.
       else if (meta.id !== undefined && this.#tally !== undefined) this.#tally[how.ending]++
-      if (meta.id !== undefined && !meta.isMarker) arrived?.(meta.id.bucket, meta.id.seq)
+      if (meta.id !== undefined && !meta.isMarker) arrived?.(meta.id)
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
       else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
@@ -150,12 +150,12 @@ export class SpillEndings {
     })
   }
 
-  /** One that an earlier process has left. What that had on its way when it ended may be stored. */
+  /** One that an earlier process has left. What that had on its way when it ended may be stored. What was carried elsewhere is counted there. */
   #recovered(id: EventId | undefined, how: Ending | Moved): void {
-    if (id === undefined) return
+    if (id === undefined || how.ending === "movedOut") return
     const account = this.#home.accountOf(id.stream)
     account.recovered++
-    if (how.ending === "stored" || how.ending === "movedOut") account[how.ending]++
+    if (how.ending === "stored") account.stored++
     else {
       countReason(account[how.ending], how.reason)
       account.droppedMayBeStored++
