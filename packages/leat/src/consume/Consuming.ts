@@ -267,7 +267,7 @@ export class Consuming<T> {
     const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
-    const wrongName = groupTopicFault(leg.topic, group)
+    const wrongName = this.#topics.map((topic) => groupTopicFault(topic, group)).find((one) => one !== undefined)
     if (wrongName !== undefined) return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrongName }] }))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
@@ -310,6 +310,13 @@ export class Consuming<T> {
       })
       return { subscription, fiber }
     })
+  }
+
+  /** Those that the stream is read in, and is going to be: a group that begins late has to come along. */
+  get #topics(): ReadonlyArray<string> {
+    const { readLeg, whereabouts } = this.#parts
+    const epochs = whereabouts?.placement()?.epochs.filter(({ phase }) => phase !== "retired") ?? []
+    return [readLeg().topic, ...epochs.map(({ place }) => place.topic)]
   }
 
   #subscription(group: string, places: ReadPlaces<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {

@@ -370,6 +370,24 @@ describe("the start of a move", () => {
     )
   })
 
+  it("is refused where a group of the stream could have no topics of its own beside the new one", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* MoveTools.place(fleet.transport, { ...tool, streams: [stream] })
+        const group = "g".repeat(236)
+        yield* one.write({ kind: "reads", stream, group })
+        const planned = (topic: string) =>
+          MoveTools.plan(fleet.transport, { ...tool, ...asked(documentOf(2, `b/${topic}`)) })
+        // Of 249 characters: the topic, the group, and ".retry.8" with a dot before it.
+        expect((yield* planned("next")).refused).toEqual([])
+        expect((yield* planned("newer")).refused).toEqual([
+          expect.stringMatching(/^group g+ reads test\.moved, and cannot read it there: .* may have 250 characters/)
+        ])
+      })
+    )
+  })
+
   it("takes the partitions that are asked for where the topic is not there", () => {
     story((fleet) =>
       Effect.gen(function* () {
