@@ -274,7 +274,10 @@ export interface TopicSpec {
   readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
 }
 
-/** What `ensure` found. `differs` lists each property that is not as asked; nothing was changed. */
+/**
+ * What `ensure` found. `differs` lists each property that is not as asked; nothing was changed. Of a compacted topic that deletes by a retention nobody
+ * asked for, a property whose name begins with `retention` must say so: a compacted contract loses there.
+ */
 export type TopicStatus =
   | { readonly status: "created" | "exists"; readonly partitions: number }
   | {
