@@ -102,10 +102,15 @@ const proofs: ReadonlyArray<Proof> = [
     times: 40,
     msMax: 60_000,
     aroundMsMax: 60_000,
-    fault: ({ seeds, opened, kills, aborted }) =>
-      Number(opened) > 2 * Number(seeds) && (Number(seeds) < 20 || (Number(kills) > 0 && Number(aborted) > 0))
+    fault: ({ seeds, opened, kills, aborted, carries }) => {
+      const isEnough =
+        Number(opened) > 2 * Number(seeds) &&
+        // Some worlds have none of these. 40 of them carried what a spill held 45 to 63 times.
+        (Number(seeds) < 20 || (Number(kills) > 0 && Number(aborted) > 0 && Number(carries) >= Number(seeds) / 4))
+      return isEnough
         ? undefined
-        : `${String(opened)} epochs, ${String(kills)} kills and ${String(aborted)} moves that were called off are too few`
+        : `${String(opened)} epochs, ${String(kills)} kills, ${String(aborted)} moves that were called off and ${String(carries)} spills that were carried are too few`
+    }
   },
   {
     name: "corrupt",

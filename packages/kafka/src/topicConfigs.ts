@@ -77,12 +77,17 @@ export function topicStatus(spec: TopicSpec, found: FoundKafkaTopic): TopicStatu
   const policies = (valueOf(found, "cleanup.policy") ?? "delete").split(",").map((one) => one.trim())
   const isCompacted = policies.includes("compact")
   const compacted = spec.compacted ?? false
+  // Under `compact` alone Kafka deletes nothing for its age, whatever was set.
+  const isIdle = compacted && isCompacted && !policies.includes("delete") && spec.retention === undefined
   const rows = [
     ["partitions", spec.partitions, found.partitions] as const,
     ["compacted", compacted, isCompacted] as const,
-    ...retentionRows(spec, found),
+    ...(isIdle ? [] : retentionRows(spec, found)),
     // A compacted topic that deletes as well loses the last record of keys that rest.
-    ...(deletes(spec) === policies.includes("delete") || compacted !== isCompacted || (!compacted && !retains(spec))
+    ...(compacted && isCompacted && !deletes(spec) && policies.includes("delete")
+      ? [["retention", "none", `cleanup.policy=${policies.join(",")}`] as const]
+      : []),
+    ...(!deletes(spec) || policies.includes("delete") || compacted !== isCompacted || (!compacted && !retains(spec))
       ? []
       : [["cleanup.policy", policyOf(compacted, deletes(spec)), policies.join(",")] as const])
   ]

@@ -70,7 +70,7 @@ describe("a topic that is there already", () => {
       "is compacted and forgets keys",
       { partitions: 1, compacted: true },
       described(1, { "cleanup.policy": "compact, delete" }),
-      ["cleanup.policy compact compact,delete"]
+      ["retention none cleanup.policy=compact,delete"]
     ],
     [
       "is compacted and keeps what is old",
@@ -95,6 +95,12 @@ describe("a topic that is there already", () => {
     const told = "differences" in status ? status.differences : []
     expect(told.map(({ property, asked, found: has }) => `${property} ${asked} ${has}`)).toEqual(expected)
     expect(status).toMatchObject({ status: "differs", partitions: found.partitions })
+  })
+
+  it("is as asked where it is compacted alone, whatever time and size are set: Kafka passes over them", () => {
+    const spec = { topic: "beacons", partitions: 1, compacted: true }
+    const found = described(1, { ...compacted, "retention.ms": "60000", "retention.bytes": "4096" })
+    expect(topicStatus(spec, found)).toEqual({ status: "exists", partitions: 1 })
   })
 
   it("is as asked where it says the same as the broker's default", () => {

@@ -21,7 +21,7 @@ import { kindOf } from "./given/takes.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
-import { type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Route, RouteError, type RouteFault, Routes, stayedIn } from "./routes/Routes.ts"
 import type { Control } from "./routesSource.ts"
 import { beginning, type Beginning } from "./beginning.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
@@ -365,8 +365,7 @@ class OpenedLeat implements OpenLeat {
       yield* Effect.andThen(open(asked), this.#moves?.awaitsMove(contract, asked, found) ?? Effect.void)
       // Its sink holds it.
       const readTransport = yield* Effect.scoped(this.#sinks.transportOf(asked.readLeg))
-      const { fallback } = asked.readLeg
-      const readFallbacks = yield* Effect.forEach(fallback?.back === "stay" ? fallback.clusters : [], (cluster) =>
+      const readFallbacks = yield* Effect.forEach(stayedIn(asked.readLeg), (cluster) =>
         Effect.map(this.#shared.transports.get(cluster), (transport) => ({ leg: asked.readLeg, cluster, transport }))
       )
       // A table that was put in force meanwhile moves nothing that is being opened, but it may have other legs.
@@ -401,6 +400,7 @@ class OpenedLeat implements OpenLeat {
       readFallbacks: () => reading.readFallbacks,
       whereabouts: this.#moves?.whereabouts(stream),
       settings: (group) => this.#routes.subscription(stream, group),
+      keepsMs: (cluster) => this.#routes.clusters.get(cluster)?.keepsMs,
       groups: this.#groups,
       scope: this.#scopes.subscriptions,
       scheduler: this.#runtime.scheduler

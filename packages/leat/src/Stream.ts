@@ -25,6 +25,7 @@ import { Publishing } from "./publish/Publishing.ts"
 import type { PublishOptions, Receipt, ReceiptAll } from "./publish/Receipt.ts"
 import type { Route, RouteError, SubscriptionSettings } from "./routes/Routes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
+import type { KeepsMs } from "./routes/retryTopicFaults.ts"
 import { traceparentOf } from "./Telemetry.ts"
 import type { PartitionBounds, Transport, TransportError } from "./transport/index.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
@@ -39,6 +40,7 @@ export interface StreamParts<T> {
   readonly readTransport: () => Transport
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
+  readonly keepsMs: KeepsMs
   /** Where the stream lies while somebody moves it; absent: nobody ever does. */
   readonly whereabouts?: Whereabouts | undefined
   /** The groups that read in this leat. */

@@ -51,10 +51,11 @@ export const log: Driver = {
   inspect: (config) => {
     const decoded = decodeConfig(config)
     if (Result.isSuccess(decoded)) {
-      const { directory } = decoded.success
+      const { directory, retention } = decoded.success
       // A reference is not a path yet: two equal ones are one directory all the same.
       const path = hasReference(directory) ? directory : resolve(directory)
-      return { capabilities: logCapabilities(decoded.success), addresses: [`directory:${path}`] }
+      const capabilities = logCapabilities(decoded.success)
+      return { capabilities, addresses: [`directory:${path}`], keepsMs: retention?.timeMs }
     }
     return { issues: faultsOf(decoded.failure.issue) }
   },

@@ -277,6 +277,7 @@ describe("looking at a log", () => {
 describe("the cluster section", () => {
   it("is checked whole, each fault with its path", () => {
     expect(log.inspect({ directory: "./data", partitions: 2, retention: { timeMs: 1000 } })).toMatchObject({
+      keepsMs: 1000,
       capabilities: { acks: ["fsync"], dedupe: { windowMs: 604_800_000 } }
     })
     const inspected = log.inspect({ partitions: 0, retention: { days: 7, bytes: "many" }, extra: 1 })

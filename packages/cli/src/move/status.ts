@@ -7,7 +7,7 @@ import { openControl } from "../routes/openControl.ts"
 import { table } from "../table.ts"
 import { documentDrivers } from "./documentDrivers.ts"
 import { told } from "./moveFlags.ts"
-import { rowsOf, toldStream } from "./statusRows.ts"
+import { rowsOf, spilledNote, toldStream } from "./statusRows.ts"
 
 /** How far moves are. */
 export const status = Command.make(
@@ -42,13 +42,13 @@ export const status = Command.make(
     const headings = ["STREAM", "EPOCH", "PLACE", "PARTITIONS", "PHASE", ...(hasNotes ? ["WAITS FOR"] : [])]
     yield* Console.log(table(headings, rows))
     const nowMs = yield* Clock.currentTimeMillis
-    for (const { stream, epochs, writers, groups, isPaused, sinceMs } of found) {
+    for (const { stream, epochs, writers, groups, spilled, isPaused, sinceMs } of found) {
       const isMoving = epochs.some(({ phase }) => phase !== "open" && phase !== "retired")
       const since =
         sinceMs === undefined ? "" : `; its last step was ${Math.max(0, Math.round((nowMs - sinceMs) / 1000))} s ago`
       yield* Console.log(
         printable(
-          `${stream} ${isPaused ? "is paused" : isMoving ? "moves" : "lies still"}: ${plural(writers, "writer")}, ${plural(groups.length, "group")}${isMoving ? since : ""}`
+          `${stream} ${isPaused ? "is paused" : isMoving ? "moves" : "lies still"}: ${plural(writers, "writer")}, ${plural(groups.length, "group")}${isMoving ? since : ""}${spilledNote(spilled)}`
         )
       )
     }

@@ -1,4 +1,5 @@
 import type { MoveTools } from "leat"
+import { plural } from "../outcome.ts"
 
 /** Names that a note has at most. */
 const namesMax = 3
@@ -29,6 +30,14 @@ export function epochNote({ phase, missing, passedOver, groups, trouble }: MoveT
       )
   if (trouble !== undefined) notes.push(trouble)
   return notes.join("; ")
+}
+
+/** What spills hold of a stream that moves, as the rest of a sentence; empty: nothing. */
+export function spilledNote(spilled: MoveTools.StreamStatus["spilled"]): string {
+  const holds = spilled.slice(0, namesMax).map(({ member, events }) => `${plural(events, "event")} of ${member}`)
+  const more = spilled.length - holds.length
+  if (holds.length === 0) return ""
+  return `; spills of places that it leaves hold ${holds.join(", ")}${more > 0 ? ` and those of ${more} more` : ""}`
 }
 
 export function rowsOf({ stream, epochs }: MoveTools.StreamStatus): ReadonlyArray<ReadonlyArray<string>> {

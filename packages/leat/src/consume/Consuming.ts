@@ -23,8 +23,8 @@ import { groupFault, handleFaults } from "./handleFaults.ts"
 import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { groupTopicFault } from "../routes/groupTopicFault.ts"
-import { retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
-import { type Leg, RouteError, type SubscriptionSettings } from "../routes/Routes.ts"
+import { delayKeptFaults, type KeepsMs, retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
+import { type Leg, RouteError, type RouteFault, type SubscriptionSettings } from "../routes/Routes.ts"
 import type { ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
@@ -68,6 +68,7 @@ export interface ConsumingParts<T> {
   /** Where what is read may stand too. */
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>
   readonly settings: (group: string) => SubscriptionSettings
+  readonly keepsMs: KeepsMs
   /** Where the stream lies while somebody moves it; absent: nobody ever does. */
   readonly whereabouts?: Whereabouts | undefined
   /** Scope in which subscriptions run, beside the caller's: each ends with the first of the two. */
@@ -264,10 +265,10 @@ export class Consuming<T> {
     const { contract, groups, readLeg, readTransport, whereabouts, ledger, scheduler, scope } = this.#parts
     const { inbox } = options
     const settings = this.#settings(group, options)
-    const wrong = options.retryTopics === undefined ? [] : retryTopicUseFaults(contract, settings.policy)
-    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const leg = readLeg()
-    const wrongName = groupTopicFault(leg.topic, group)
+    const wrong = this.#retryFaults(settings, options, leg)
+    if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
+    const wrongName = this.#topics.map((topic) => groupTopicFault(topic, group)).find((one) => one !== undefined)
     if (wrongName !== undefined) return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrongName }] }))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
@@ -310,6 +311,21 @@ export class Consuming<T> {
       })
       return { subscription, fiber }
     })
+  }
+
+  /** What is wrong with retry topics that code asks for. */
+  #retryFaults(settings: SubscriptionSettings, options: HandleOptions, leg: Leg): ReadonlyArray<RouteFault> {
+    const { contract, keepsMs } = this.#parts
+    if (options.retryTopics === undefined) return []
+    const kept = delayKeptFaults("retryTopics.delaysMs", settings.retryDelaysMs, leg, keepsMs)
+    return [...retryTopicUseFaults(contract, settings.policy), ...kept]
+  }
+
+  /** Those that the stream is read in, and is going to be: a group that begins late has to come along. */
+  get #topics(): ReadonlyArray<string> {
+    const { readLeg, whereabouts } = this.#parts
+    const epochs = whereabouts?.placement()?.epochs.filter(({ phase }) => phase !== "retired") ?? []
+    return [readLeg().topic, ...epochs.map(({ place }) => place.topic)]
   }
 
   #subscription(group: string, places: ReadPlaces<T>, fiber: Fiber.Fiber<never, TransportError>): Subscription {

@@ -49,6 +49,8 @@ export interface ControlMember {
   readonly version: number
   /** Why no later one, as it said then; empty: it refuses none. */
   readonly refused: string
+  /** By stream: what its spills held then for places that the stream is leaving, or has left; absent: nothing, as far as it said. */
+  readonly spilled?: ReadonlyMap<string, number> | undefined
 }
 
 export interface Control {
@@ -116,7 +118,8 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
       const members = new Map(control.members).set(record.member, {
         beats,
         version: record.version,
-        refused: record.refused
+        refused: record.refused,
+        spilled: record.spilled
       })
       return { ...control, members }
     }

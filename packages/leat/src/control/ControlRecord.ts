@@ -22,9 +22,7 @@ export type ControlRecord =
   | { readonly kind: "joined"; readonly stream: string; readonly member: string }
   /** It writes the stream no more, and all that it sent has its answer. It never joins again. */
   | { readonly kind: "left"; readonly stream: string; readonly member: string; readonly upTo: Positions }
-  /** It lives, and has applied this version of the table. */
-  /** `refused`: why it has no later version in force; empty: it refuses none. */
-  | { readonly kind: "beat"; readonly member: string; readonly version: number; readonly refused: string }
+  | BeatRecord
   /** Nobody hears of a process any more, which was judged by so many beats. */
   | { readonly kind: "forgotten"; readonly member: string; readonly beats: number }
   /** From here on writers gate what is offered and empty their old lanes. */
@@ -60,6 +58,17 @@ export type ControlRecord =
       readonly epoch: number
       readonly groups: ReadonlyArray<string>
     }
+
+/** A process lives, and has applied this version of the table. */
+export interface BeatRecord {
+  readonly kind: "beat"
+  readonly member: string
+  readonly version: number
+  /** Why it has no later version in force; empty: it refuses none. */
+  readonly refused: string
+  /** By stream: events in its spills for places that the stream is leaving, or has left. For people: nothing is decided by it. */
+  readonly spilled?: ReadonlyMap<string, number> | undefined
+}
 
 /** A whole document, new or an older one again. `places`: where its streams lie, with names and stars resolved by who planned it. */
 export interface TableRecord {

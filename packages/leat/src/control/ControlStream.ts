@@ -267,6 +267,9 @@ export class ControlStream {
   /** Run before each beat: whoever waits for one knows what this has written. Never fails, and is bounded. */
   beforeBeat: Effect.Effect<void> = Effect.void
 
+  /** By stream: events in spills of this process for places that the stream is leaving, or has left. For people, said with each beat. */
+  spilled: () => ReadonlyMap<string, number> = () => new Map()
+
   /** Says that this process lives; and writes a snapshot when it is time for one. What goes wrong is `trouble`. */
   readonly beat: Effect.Effect<void> = Effect.suspend(() => {
     const {
@@ -278,7 +281,11 @@ export class ControlStream {
     const said = { version: applied(), refused: shortened(why()) }
     const beaten = Effect.andThen(
       this.beforeBeat,
-      Effect.suspend(() => this.#write({ kind: "beat", member: author, ...said }, "", sendMsMax))
+      Effect.suspend(() => {
+        const spilled = this.spilled()
+        const more = spilled.size === 0 ? {} : { spilled }
+        return this.#write({ kind: "beat", member: author, ...said, ...more }, "", sendMsMax)
+      })
     )
     const forgotten = Effect.suspend(() =>
       Effect.forEach(this.#silent(), (record) => this.#write(record, "", sendMsMax))

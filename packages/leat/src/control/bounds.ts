@@ -48,6 +48,9 @@ export const reasonCharsMax = 1000
 /** Of why a process refuses a document: the state of a fleet of thousands has it for each. */
 export const refusedCharsMax = 500
 
+/** Streams of which a process says what its spills hold. */
+export const spilledStreamsMax = 64
+
 /** Retired epochs that a stream keeps, for people who look. */
 export const retiredKept = 8
 /** Writers that are gone and are kept, so that a late copy of their join does not count. */
@@ -80,7 +83,10 @@ export function excessOf(control: Control): string | undefined {
   if (tooMany !== undefined) return tooMany
   let bytes = text.length * utf8BytesMax + fixedBytesMax
   for (const { document: old, author, reason } of history) bytes += bytesOf(old) + bytesOf(author) + bytesOf(reason)
-  for (const [member, { refused: why }] of members) bytes += bytesOf(member) + bytesOf(why) + fixedBytesMax
+  for (const [member, { refused: why, spilled }] of members) {
+    bytes += bytesOf(member) + bytesOf(why) + fixedBytesMax
+    for (const stream of spilled?.keys() ?? []) bytes += bytesOf(stream)
+  }
   for (const kind of unknownKinds) bytes += bytesOf(kind)
   for (const [stream, placement] of streams) {
     const held = heldBy(placement)
@@ -179,6 +185,12 @@ const mapOf =
     return undefined
   }
 
+const spilled: Check = (value) => {
+  if (value === undefined) return undefined
+  if (value instanceof Map && value.size > spilledStreamsMax) return `has to have at most ${spilledStreamsMax} streams`
+  return mapOf("streams", count)(value)
+}
+
 const place: Check = (value) => {
   if (typeof value !== "object" || value === null) return "has to be a place"
   const { cluster, topic, partitions } = value as Readonly<Record<string, unknown>>
@@ -198,7 +210,7 @@ const partBytes: Check = (value) =>
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   table: { base: count, document, places: mapOf("places", place) },
   placed: { stream: name, base: count, place, epoch },
-  beat: { member: name, version: count, refused },
+  beat: { member: name, version: count, refused, spilled },
   forgotten: { member: name, beats: count },
   joined: { stream: name, member: name },
   reads: { stream: name, group: name },

@@ -20,6 +20,7 @@ import {
   reasonCharsMax,
   recordBytesMax,
   refusedCharsMax,
+  spilledStreamsMax,
   stateBytesMax,
   streamsMax,
   unknownKindsMax,
@@ -38,6 +39,7 @@ import {
   list,
   mapOf,
   maybe,
+  maybeMapOf,
   message,
   one,
   oneOf,
@@ -65,6 +67,7 @@ type RecordOf<K extends ControlRecord["kind"]> = Omit<Extract<ControlRecord, { r
 
 const name = text(nameCharsMax)
 const positions = (number: number) => counts(number, partitionsMax)
+const spilled = (number: number) => maybeMapOf(number, name, count, spilledStreamsMax)
 const place: Kind<Place> = message<Place>({ cluster: one(1, name), topic: one(2, name), partitions: one(3, count) })
 
 /** By kind, the number of its field in `ControlRecord` and its own fields. */
@@ -72,7 +75,10 @@ const kinds: { readonly [K in ControlRecord["kind"]]: readonly [number: number, 
   table: [8, { base: one(1, count), document: one(2, text(documentCharsMax)), places: mapOf(3, name, place, listMax) }],
   joined: [9, { stream: one(1, name), member: one(2, name) }],
   left: [10, { stream: one(1, name), member: one(2, name), upTo: positions(3) }],
-  beat: [11, { member: one(1, name), version: one(2, count), refused: one(3, text(refusedCharsMax)) }],
+  beat: [
+    11,
+    { member: one(1, name), version: one(2, count), refused: one(3, text(refusedCharsMax)), spilled: spilled(4) }
+  ],
   forgotten: [12, { member: one(1, name), beats: one(2, count) }],
   sealing: [13, { stream: one(1, name), base: one(2, count) }],
   drained: [
@@ -175,7 +181,8 @@ const placement = message<Placement>({
 const member = message<ControlMember>({
   beats: one(1, count),
   version: one(2, count),
-  refused: one(3, text(refusedCharsMax))
+  refused: one(3, text(refusedCharsMax)),
+  spilled: spilled(4)
 })
 
 const applied = message<KeptDocument>({

@@ -200,6 +200,19 @@ export const mapOf = <A>(
   }
 }
 
+/** A map that is absent where nothing stands in it. */
+export const maybeMapOf = <A>(...args: Parameters<typeof mapOf<A>>): Field<ReadonlyMap<string, A> | undefined> => {
+  const { number, begin, write, add } = mapOf(...args)
+  return {
+    number,
+    begin: () => undefined,
+    write: (writer, values) => {
+      if (values !== undefined) write(writer, values)
+    },
+    add: (before = begin(), reader, wireType, end) => add(before, reader, wireType, end)
+  }
+}
+
 export function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value: T): void {
   for (const name in fields) fields[name].write(writer, value[name])
 }

@@ -41,6 +41,8 @@ export class LeftSpills {
   #done = 0
   /** What was told of it. */
   readonly #told = new Set<string>()
+  /** By topic of a spill that processes before this one have left: records that were in it when it was looked at last. */
+  readonly #orphaned = new Map<string, number>()
 
   constructor(home: WriterHome, tell: (text: string) => Effect.Effect<void>) {
     this.#home = home
@@ -60,6 +62,18 @@ export class LeftSpills {
       if (leg.spill !== undefined && isKnown && !found.has(name)) found.set(name, leg)
     }
     return [...found.values()]
+  }
+
+  /** Events in the spills of places that the stream is leaving, or has left: with those of other streams in the same spill. */
+  held(placement: Placement, to: Epoch, known: Iterable<Leg>): number {
+    let held = 0
+    for (const leg of this.of(placement, to, known)) {
+      const sink = this.#home.spills.sinkNamed(leg.sink)
+      if (sink?.spilling === undefined || isSameTopic(to.place, { ...leg, partitions: 0 })) continue
+      if (holdsOf(sink, this.#home.stream)) held += sink.spilling.records
+    }
+    for (const left of this.#orphaned.values()) held += left
+    return held
   }
 
   /** Whether all that was there was carried to an epoch. */
@@ -132,10 +146,14 @@ export class LeftSpills {
         const counts = new Set(yield* spilledPartitions(transport, leg))
         for (const partitions of counts) {
           const topic = spillTopic(leg, partitions)
-          if (partitions === own || !(yield* holdsAny(transport, topic))) continue
+          if (partitions === own) continue
+          const left = yield* heldIn(transport, topic)
+          this.#orphaned.set(topic, left)
+          if (left === 0) continue
           const { departures, context } = spills
           const tell = (what: string, more: string) => this.#tellOnce(what, more, epoch)
           yield* orphanCarried({ transport, topic, partitions, sink: leg.sink, departures, context, tell })
+          this.#orphaned.delete(topic)
         }
       })
     )
@@ -150,5 +168,7 @@ export class LeftSpills {
   }
 }
 
-const holdsAny = ({ bounds }: Transport, topic: string) =>
-  Effect.map(bounds(topic, spillGroup), (rows) => rows.some(({ end, settled = 0n }) => end > settled))
+const heldIn = ({ bounds }: Transport, topic: string) =>
+  Effect.map(bounds(topic, spillGroup), (rows) =>
+    rows.reduce((held, { end, settled = 0n }) => held + Math.max(0, Number(end - settled)), 0)
+  )

@@ -3,6 +3,7 @@
  * have nothing here, and a leat without a control stream has none of this.
  */
 import { type Context, type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
+import { spilledStreamsMax } from "../control/bounds.ts"
 import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
@@ -230,6 +231,7 @@ export class Moves {
     for (; fleet === undefined; fleet = this.#home.fleet()) yield* Effect.sleep(openMs)
     const opened = fleet
     opened.beforeBeat = this.#tellGroups(opened)
+    opened.spilled = () => this.#spilled
     const following = Stream.runForEach(opened.changes, ({ streams }) => Effect.sync(() => this.#changed(streams)))
     const looking = Effect.forever(
       Effect.andThen(
@@ -324,6 +326,16 @@ export class Moves {
   #run(moving: Moving): void {
     moving.writer.begin()
     moving.fiber ??= this.#fork(moving.writer.run)
+  }
+
+  /** By stream: what spills of this process hold for places that it is leaving, or has left. */
+  get #spilled(): ReadonlyMap<string, number> {
+    const held = new Map<string, number>()
+    for (const [stream, { writer }] of this.#moving) {
+      const events = writer.heldBySpills
+      if (events > 0 && held.size < spilledStreamsMax) held.set(stream, events)
+    }
+    return held
   }
 
   /** An epoch is not retired before the groups that read it here have settled it. */

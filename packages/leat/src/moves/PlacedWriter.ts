@@ -310,6 +310,15 @@ export class PlacedWriter {
     return this.#carriesTo ?? "wait"
   }
 
+  /** Events that spills of this process hold for places that the stream is leaving, or has left. */
+  get heldBySpills(): number {
+    const placement = this.#home.control.control.streams.get(this.#home.stream)
+    const newest = placement?.epochs.at(-1)
+    return placement === undefined || newest === undefined
+      ? 0
+      : this.#spills.held(placement, newest, this.#known.values())
+  }
+
   /** The spill of its place sends nothing of it any more. */
   #leave(epoch: number): void {
     this.#left.add(epoch)

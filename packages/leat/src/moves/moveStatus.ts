@@ -39,6 +39,13 @@ export interface EpochStatus extends Place {
   readonly trouble?: string
 }
 
+/** A process whose spills hold events for places that a stream is leaving, or has left: they go along. */
+export interface SpillingMember {
+  readonly member: string
+  /** As it said at its last beat, with what the same spill holds of other streams. */
+  readonly events: number
+}
+
 /** A stream that the control stream knows the place of. */
 export interface StreamStatus {
   readonly stream: string
@@ -46,6 +53,8 @@ export interface StreamStatus {
   readonly epochs: ReadonlyArray<EpochStatus>
   readonly writers: number
   readonly groups: ReadonlyArray<string>
+  /** Who holds what goes along in its spills. */
+  readonly spilled: ReadonlyArray<SpillingMember>
   /** Whether a person holds it: its next move does not begin, and what it has left is kept. */
   readonly isPaused: boolean
   /** When its last step was, by the clock of who wrote it; absent: so long ago that it stands in a snapshot alone. */
@@ -73,7 +82,7 @@ export class LastSteps {
 
 /** `places` undefined: no cluster is asked. */
 export const statusOf = (
-  { streams }: Control,
+  { streams, members }: Control,
   steps: LastSteps,
   places: Places | undefined
 ): Effect.Effect<ReadonlyArray<StreamStatus>> =>
@@ -84,7 +93,11 @@ export const statusOf = (
         const sinceMs = steps.sinceMs(stream)
         const writers = Array.from(placement.writers.values()).filter((how) => how === "joined").length
         const { isPaused } = placement
-        const told = { stream, epochs, writers, groups: Array.from(placement.groups), isPaused }
+        const spilled = Array.from(members).flatMap(([member, { spilled: said }]) => {
+          const events = said?.get(stream) ?? 0
+          return events > 0 ? [{ member, events }] : []
+        })
+        const told = { stream, epochs, writers, groups: Array.from(placement.groups), spilled, isPaused }
         return sinceMs === undefined ? told : { ...told, sinceMs }
       }
     )

@@ -10,6 +10,7 @@ import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import { versionIn } from "../routes/documentVersion.ts"
 import { globMatches } from "../routes/Glob.ts"
+import { readGroupFaults } from "../routes/groupTopicFault.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { givenUpAfter } from "../routes/RouteFaults.ts"
 import type { Leg, Route, Routes } from "../routes/Routes.ts"
@@ -194,6 +195,7 @@ const looked = (
     const contract = asked.contracts.find((one) => one.stream === stream)
     const wrong = contract === undefined ? undefined : partitionFault(contract, route, leg, to.partitions)
     if (wrong !== undefined) faults.push(wrong.message)
+    faults.push(...readGroupFaults(stream, placement?.groups ?? [], leg).map(({ message }) => message))
     faults.push(
       ...(yield* leftBehindIn(means, before, after, { stream, was, place: from, said: { ...asked.said, contract } }))
     )

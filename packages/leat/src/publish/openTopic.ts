@@ -33,15 +33,20 @@ export function openTopic(
 ): Effect.Effect<Writer, TransportError, Scope.Scope> {
   const opened = Effect.suspend(() => contained(transport.openWriter(topic), sink))
   if (compaction === undefined) return opened
-  return Effect.flatMap(madeCompacted(transport, topic), (isCompacted) => {
-    if (isCompacted) return opened
-    if (compaction === "wanted") return Effect.tap(opened, () => warn(`${sink} ${uncompacted}`))
-    const detail = `${sink} ${uncompacted}; the contract needs compaction, so it is not opened`
+  return Effect.flatMap(madeCompacted(transport, topic), (compacting) => {
+    if (compacting === "compacted") return opened
+    const told = losing[compacting]
+    if (compaction === "wanted") return Effect.tap(opened, () => warn(`${sink} ${told}`))
+    const detail = `${sink} ${told}; the contract needs compaction, so it is not opened`
     return Effect.fail(
       new TransportError({ reason: "Unsupported", transport: transport.name, operation: "ensure", detail })
     )
   })
 }
 
-const uncompacted =
-  "is not compacted, although the contract that is published there is: its retention deletes the latest event of a key that rests. Make the topic a compacted one (on Kafka `cleanup.policy=compact`), or name a topic that is not there, which leat makes so, and publish the state again"
+const loses = "its retention deletes the latest event of a key that rests"
+const instead = "name a topic that is not there, which leat makes so, and publish the state again"
+const losing = {
+  not: `is not compacted, although the contract that is published there is: ${loses}. Make the topic a compacted one (on Kafka \`cleanup.policy=compact\`), or ${instead}`,
+  deleting: `is compacted and deletes by a retention as well, although the contract that is published there keeps the latest event of each key: ${loses}. Take the retention away (on Kafka \`cleanup.policy=compact\` instead of \`compact,delete\`), or ${instead}`
+} as const

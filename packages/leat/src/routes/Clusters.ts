@@ -13,6 +13,8 @@ export interface Cluster {
   readonly capabilities: Capabilities
   /** Name of the first cluster of the document that is the same place; its own, when there is none. */
   readonly place: string
+  /** How long its topics keep what nothing else is said of, in milliseconds; undefined: the section does not say. */
+  readonly keepsMs?: number | undefined
 }
 
 /** Finds driver and capabilities of each cluster; reports what is wrong with the sections. */
@@ -31,9 +33,9 @@ export function compileClusters(document: RouteDocument, drivers: ReadonlyArray<
     const issues = [...malformedReferences(config), ...("issues" in inspected ? inspected.issues : [])]
     for (const { path, message } of issues) faults.push({ path: join(`clusters.${name}`, path), message })
     if ("issues" in inspected) continue
-    const { capabilities } = inspected
+    const { capabilities, keepsMs } = inspected
     addresses.set(name, inspected.addresses ?? [])
-    clusters.set(name, { name, driver, config, capabilities, place: name })
+    clusters.set(name, { name, driver, config, capabilities, place: name, keepsMs })
   }
   for (const [name, place] of placesOf(addresses)) {
     const cluster = clusters.get(name)

@@ -142,6 +142,11 @@ export interface SubscriptionSettings {
   readonly retryDelaysMs: ReadonlyArray<number>
 }
 
+/** Clusters beside its own where a leg is read: events that fell back stay there. */
+export function stayedIn({ fallback }: Pick<Leg, "fallback">): ReadonlyArray<string> {
+  return fallback?.back === "stay" ? fallback.clusters : []
+}
+
 function fallbackOf({ fallback }: LegSpec): FallbackSettings | undefined {
   const all = [fallback ?? []].flat()
   const [first] = all

@@ -16,7 +16,7 @@ import { Meetings } from "./Meetings.ts"
 import { documentFaults, needFaults } from "./RouteFaults.ts"
 import { decodeDocument, isApart } from "./decodeDocument.ts"
 import { groupTopicFaults } from "./groupTopicFault.ts"
-import { orderFaults } from "./retryTopicFaults.ts"
+import { keptFaults, orderFaults } from "./retryTopicFaults.ts"
 import { levelFaults } from "./levelFaults.ts"
 import { fallbackPlaceFaults, fallbackUseFaults, topicCharactersMax } from "./fallbackFaults.ts"
 import { spillPlaceFaults } from "./spillFaults.ts"
@@ -27,7 +27,7 @@ import type { Driver } from "../transport/index.ts"
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
 export type { BucketShare } from "./BucketShare.ts"
-export type { Leg, Objective, Route, SubscriptionSettings } from "./Route.ts"
+export { type Leg, type Objective, type Route, stayedIn, type SubscriptionSettings } from "./Route.ts"
 
 /**
  * A route document, what was asked of a table, or an option or argument in code has faults; all of them. Opening a leat, a stream or a
@@ -191,11 +191,13 @@ export class Routes {
       return [{ path: "routes", message }]
     }
     const { stream } = contract
-    const topics = Array.from(routes, ({ readLeg }) => readLeg.topic)
+    const readLegs = routes.map(({ readLeg }) => readLeg)
+    const topics = readLegs.map(({ topic }) => topic)
     return [
       ...routes.flatMap(({ legs }) => legs.flatMap((leg) => this.#legFaults(contract, leg))),
       ...groupTopicFaults(stream, topics, this.document),
-      ...orderFaults(contract, this.document)
+      ...orderFaults(contract, this.document),
+      ...keptFaults(stream, this.document, readLegs, (cluster) => this.clusters.get(cluster)?.keepsMs)
     ]
   }
 

@@ -1,6 +1,7 @@
 import { deadLetterTopics, retryTopic } from "../record/DeadLetter.ts"
 import { topicCharactersMax } from "./fallbackFaults.ts"
 import { globMatches } from "./Glob.ts"
+import type { Leg } from "./Route.ts"
 import type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 import { retryTopicsMax } from "./retryTopicFaults.ts"
 
@@ -19,7 +20,20 @@ export function groupTopicFault(topic: string, group: string): string | undefine
     ...[deadLetters, replays, retryTopic(topic, group, retryTopicsMax)].map(({ length }) => length)
   )
   if (longest <= topicCharactersMax) return undefined
-  return `the topics of this group, for what it sets aside and tries again, may have ${longest} characters, with the name of ${topic} in them; the limit is ${topicCharactersMax}: take a shorter name, of letters and digits (every byte of any other character counts three there)`
+  return `the topics of this group, for what it sets aside and tries again, may have ${longest} characters, with the name of ${topic} in them; the limit is ${topicCharactersMax}: take shorter names, of letters and digits (every byte of any other character counts three there)`
+}
+
+/** Groups that read a stream, and could not have topics of their own beside the topic that a leg has it in. */
+export function readGroupFaults(
+  stream: string,
+  groups: Iterable<string>,
+  { path, topic }: Pick<Leg, "path" | "topic">
+): ReadonlyArray<RouteFault> {
+  return Array.from(groups).flatMap((group) => {
+    const wrong = groupTopicFault(topic, group)
+    if (wrong === undefined) return []
+    return [{ path: `${path}.topic`, message: `group ${group} reads ${stream}, and cannot read it there: ${wrong}` }]
+  })
 }
 
 /** The entries of a document that name such a group, of a stream that is read from these topics. */

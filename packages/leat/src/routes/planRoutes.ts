@@ -11,6 +11,7 @@ import type { RouteFault } from "./RouteDocument.ts"
 import type { Cluster } from "./Clusters.ts"
 import type { Leg, Route, SubscriptionSettings } from "./Route.ts"
 import type { Routes } from "./Routes.ts"
+import { readGroupFaults } from "./groupTopicFault.ts"
 import { isSameValue } from "./sameValue.ts"
 import { otherStandIns } from "./standIns.ts"
 
@@ -114,8 +115,19 @@ export function planRoutes(
     clusters,
     opened: { sinks: without(sinksOf(are), sinksOf(were)), clusters: without(clustersAfter, clustersBefore) },
     closed: { sinks: without(sinksOf(were), sinksOf(are)), clusters: without(clustersBefore, clustersAfter) },
-    refused: [...versionFaults(before, after), ...changed.flatMap(({ moves }) => moves), ...clusterFaults(after, opens)]
+    refused: [
+      ...versionFaults(before, after),
+      ...changed.flatMap(({ moves }) => moves),
+      ...clusterFaults(after, opens),
+      ...pairs.flatMap(groupFaults)
+    ]
   }
+}
+
+/** Where the stream is read in another topic. */
+function groupFaults({ stream, groups, old, now }: Pair): ReadonlyArray<RouteFault> {
+  const isThere = now === undefined || now.readLeg.topic === old?.readLeg.topic
+  return isThere ? [] : readGroupFaults(stream, groups, now.readLeg)
 }
 
 function isTable(value: unknown): boolean {

@@ -3,6 +3,7 @@ import type { ContractInfo } from "../contract/Contract.ts"
 import { isObject, kindOf, shown } from "../given/takes.ts"
 import { globCovers, globMatches } from "./Glob.ts"
 import { isRetried, type Policy } from "../Policy.ts"
+import { type Leg, stayedIn } from "./Route.ts"
 import { millisOf, type RouteDocument, type RouteFault, type SubscriptionSpec } from "./RouteDocument.ts"
 
 /** Most retry topics of a group. */
@@ -53,14 +54,56 @@ export function orderFaults(
   { subscriptions = [] }: RouteDocument
 ): ReadonlyArray<RouteFault> {
   if (!needs.includes("order")) return []
+  const message = `${withoutOrder(name)}; give ${stream} an entry without them before this one`
+  return entriesOf(stream, subscriptions).map(({ path }) => ({ path, message }))
+}
+
+/** The entries of a document whose delays are longer than what waits for them is kept, where some route has the stream read. */
+export function keptFaults(
+  stream: string,
+  { subscriptions = [] }: RouteDocument,
+  readLegs: ReadonlyArray<ReadAt>,
+  keepsMs: KeepsMs
+): ReadonlyArray<RouteFault> {
+  return entriesOf(stream, subscriptions).flatMap(({ path, delays }) => {
+    const delaysMs = delays.map(millisOf)
+    const [found = []] = readLegs.map((leg) => delayKeptFaults(`${path}.delays`, delaysMs, leg, keepsMs)).filter(isSome)
+    return found
+  })
+}
+
+/** How long a topic of a cluster keeps what its maker has said nothing of, in milliseconds; undefined: its section does not say. */
+export type KeepsMs = (cluster: string) => number | undefined
+
+type ReadAt = Pick<Leg, "cluster" | "fallback">
+
+const isSome = ({ length }: ReadonlyArray<unknown>): boolean => length > 0
+
+/** Of delays in a group that reads a leg: its retry topics are where that is, and where its fallbacks stay. */
+export function delayKeptFaults(
+  path: string,
+  delaysMs: ReadonlyArray<number>,
+  leg: ReadAt,
+  keepsMs: KeepsMs
+): ReadonlyArray<RouteFault> {
+  const clusters = [leg.cluster, ...stayedIn(leg)]
+  return delaysMs.flatMap((delayMs, index) => {
+    const short = clusters.find((name) => (keepsMs(name) ?? Infinity) <= delayMs)
+    if (short === undefined) return []
+    const message = `${delayMs} millis is not shorter than the ${keepsMs(short)} millis for which topics of cluster ${short} keep what stands in them: an event would be deleted before it is tried again; say a shorter delay, or a longer retention in clusters.${short}`
+    return [{ path: `${path}[${index}]`, message }]
+  })
+}
+
+/** Entries that may give a stream retry topics, whatever the group. */
+function entriesOf(stream: string, subscriptions: ReadonlyArray<SubscriptionSpec>) {
   return subscriptions.flatMap(({ match, retryTopics }, index) => {
     if (retryTopics === undefined || !globMatches(match.stream, stream)) return []
     const earlier = subscriptions.slice(0, index).map((one) => one.match)
     const isCovered = earlier.some(
       (one) => globMatches(one.stream, stream) && globCovers(one.group ?? "*", match.group ?? "*")
     )
-    const message = `${withoutOrder(name)}; give ${stream} an entry without them before this one`
-    return isCovered ? [] : [{ path: `subscriptions[${index}].retryTopics`, message }]
+    return isCovered ? [] : [{ path: `subscriptions[${index}].retryTopics`, delays: retryTopics.delays }]
   })
 }
 

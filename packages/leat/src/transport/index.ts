@@ -274,7 +274,10 @@ export interface TopicSpec {
   readonly retention?: { readonly timeMs?: number; readonly bytes?: number }
 }
 
-/** What `ensure` found. `differs` lists each property that is not as asked; nothing was changed. */
+/**
+ * What `ensure` found. `differs` lists each property that is not as asked; nothing was changed. Of a compacted topic that deletes by a retention nobody
+ * asked for, a property whose name begins with `retention` must say so: a compacted contract loses there.
+ */
 export type TopicStatus =
   | { readonly status: "created" | "exists"; readonly partitions: number }
   | {
@@ -364,12 +367,15 @@ export interface Driver {
   /**
    * What a cluster configured so can do; `issues` are faults of the section, one sentence each. Pure. `addresses` say where it is:
    * two clusters of a document with an equal one are one place, whatever their names, drivers and further settings. Without
-   * addresses each cluster is a place of its own. References stand in them as they are written.
+   * addresses each cluster is a place of its own. References stand in them as they are written. `keepsMs`: after how many milliseconds a topic
+   * deletes what it has, where nothing else is asked for it; absent: the section does not say.
    */
-  readonly inspect: (
-    config: ClusterConfig
-  ) =>
-    | { readonly capabilities: Capabilities; readonly addresses?: ReadonlyArray<string | object> }
+  readonly inspect: (config: ClusterConfig) =>
+    | {
+        readonly capabilities: Capabilities
+        readonly addresses?: ReadonlyArray<string | object>
+        readonly keepsMs?: number | undefined
+      }
     | { readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }> }
   /**
    * Opens a transport; it is closed with the scope. A leat waits a minute for that, and warns of what breaks there. Fails with `Unsupported` for a section that `inspect` finds fault with. What

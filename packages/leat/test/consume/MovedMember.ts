@@ -154,6 +154,7 @@ export class MovedMember {
       contract,
       ledger: this.ledger,
       readLeg: () => route.readLeg,
+      keepsMs: () => undefined,
       groups: this.groups,
       readTransport: () => transport,
       readFallbacks: () => {

@@ -168,6 +168,19 @@ describe("a state out of bounds", () => {
     expect(placement(control).writers.get("m599")).toBe("left")
   })
 
+  it("has what the spills of a process hold of so many streams, and no more", () => {
+    const beat = (streams: number): ControlRecord => {
+      const spilled = new Map(many(streams, (index): [string, number] => [`s${index}`, 1]))
+      return { kind: "beat", member: "m", version: 1, refused: "", spilled }
+    }
+    expect(apply(emptyControl, beat(64)).members.get("m")?.spilled?.size).toBe(64)
+    expect(refusalOf(emptyControl, beat(65))).toBe("spilled of a control record has to have at most 64 streams")
+    const negative = { ...beat(0), spilled: new Map([["s", -1]]) } as ControlRecord
+    expect(refusalOf(emptyControl, negative)).toBe(
+      "spilled of a control record has an entry which has to be a whole number that is not negative"
+    )
+  })
+
   it("does not forget a process that writes a stream", () => {
     const writing = all(placed, [
       { kind: "joined", stream, member: "m" },

@@ -61,6 +61,10 @@ describe("the codec of control records", () => {
     [{ kind: "resumed", stream: "s", base: 3 }, { resumed: { stream: "s", base: 3 } }],
     [{ kind: "left", stream: "s", member: "m", upTo: [1, 0] }, { left: { stream: "s", member: "m", up_to: [1, 0] } }],
     [{ kind: "beat", member: "m", version: 2, refused: "no" }, { beat: { member: "m", version: 2, refused: "no" } }],
+    [
+      { kind: "beat", member: "m", version: 2, refused: "", spilled: new Map([["s", 7]]) },
+      { beat: { member: "m", version: 2, spilled: { s: 7 } } }
+    ],
     [{ kind: "forgotten", member: "m", beats: 2 }, { forgotten: { member: "m", beats: 2 } }],
     [{ kind: "sealing", stream: "s", base: 1 }, { sealing: { stream: "s", base: 1 } }],
     [

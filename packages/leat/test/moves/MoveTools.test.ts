@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { type ControlError, ControlTools, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
-import { batchOf, type Driver, sendEffect, type Transport } from "leat/transport"
+import { batchOf, type Driver, sendEffect, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import type { ControlStream } from "../../src/control/ControlStream.ts"
 import { noteContract } from "../contracts/Note.ts"
@@ -82,6 +82,32 @@ describe("the start of a move", () => {
         // The places of a document are asked apart from the plan that it follows.
         expect(counts.opened).toBeLessThanOrEqual(6)
         expect(counts.open).toBe(0)
+      })
+    )
+  })
+
+  it("tries a cluster that cannot be reached for half a minute, however many streams go there", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, drivers } = yield* opened(fleet)
+        const [one, two] = drivers as [Driver, Driver]
+        const gone = new TransportError({
+          reason: "Unavailable",
+          transport: "two",
+          operation: "open",
+          detail: "not there"
+        })
+        const away = { ...two, open: () => Effect.fail(gone) }
+        const streams = Array.from({ length: 7 }, (_, index) => `test.s${index}`)
+        const move = { ...tool, drivers: [one, away], document: documentOf(2, 'b/"{stream}"'), streams }
+        const beganMs = yield* Clock.currentTimeMillis
+        const { refused } = yield* MoveTools.plan(fleet.transport, move)
+        expect(refused).toEqual(
+          streams.map((name) => `stream ${name}: b/${name} cannot be reached: two open: Unavailable: not there`)
+        )
+        const tookMs = (yield* Clock.currentTimeMillis) - beganMs
+        expect(tookMs).toBeGreaterThanOrEqual(30_000)
+        expect(tookMs).toBeLessThan(31_000)
       })
     )
   })
@@ -366,6 +392,24 @@ describe("the start of a move", () => {
         const document = documentOf(2, "b/new").replace("topic: new", "topic: new, policy: own") + policies
         const start = { ...tool, ...asked(document), drivers: [one, unfenced] }
         expect((yield* MoveTools.plan(fleet.transport, start)).refused).toEqual(refused)
+      })
+    )
+  })
+
+  it("is refused where a group of the stream could have no topics of its own beside the new one", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool, one } = yield* opened(fleet, 1)
+        yield* MoveTools.place(fleet.transport, { ...tool, streams: [stream] })
+        const group = "g".repeat(236)
+        yield* one.write({ kind: "reads", stream, group })
+        const planned = (topic: string) =>
+          MoveTools.plan(fleet.transport, { ...tool, ...asked(documentOf(2, `b/${topic}`)) })
+        // Of 249 characters: the topic, the group, and ".retry.8" with a dot before it.
+        expect((yield* planned("next")).refused).toEqual([])
+        expect((yield* planned("newer")).refused).toEqual([
+          expect.stringMatching(/^group g+ reads test\.moved, and cannot read it there: .* may have 250 characters/)
+        ])
       })
     )
   })

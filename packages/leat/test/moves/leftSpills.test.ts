@@ -88,6 +88,47 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     ])
   })
 
+  it("is told in the status, by the process that holds it, until it is carried", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one } = yield* spilling(fleet)
+        // Of a stream that does not move its own process tells.
+        yield* Effect.sleep("6 seconds")
+        expect(yield* fleet.spilled).toEqual([])
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* Effect.sleep("9 seconds")
+        expect(yield* fleet.phases).toEqual(["sealing", "planned"])
+        const held = [{ member: one.leat.incarnation, events: 60 }]
+        expect(yield* fleet.spilled).toEqual(held)
+        fleet.faults.far = { send: ({ count }) => (count > 0 ? { kind: "fail", reason: "Rejected" } : undefined) }
+        yield* settling
+        expect((yield* fleet.phases).at(-1)).toBe("open")
+        expect(yield* fleet.spilled).toEqual(held)
+        fleet.faults.far = {}
+        yield* settling
+        expect(yield* fleet.spilled).toEqual([])
+      })
+    )
+  })
+
+  it("is told in the status while the new place takes nothing, of who has found it where an earlier process has left it", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one } = yield* spilling(fleet)
+        yield* one.close
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        fleet.faults.far = { send: ({ count }) => (count > 0 ? { kind: "fail", reason: "Rejected" } : undefined) }
+        const next = yield* fleet.process()
+        yield* settling
+        expect(yield* fleet.spilled).toEqual([{ member: next.leat.incarnation, events: 60 }])
+        fleet.faults.far = {}
+        yield* settling
+        expect(yield* fleet.spilled).toEqual([])
+      })
+    )
+  })
+
   it("is sent to the place that is left where that takes it, before its writer has drained", () => {
     const lines = spillingStory((fleet) =>
       Effect.gen(function* () {

@@ -469,7 +469,8 @@ export function moveWorld(seed: number): MoveWorld {
         yield* Fiber.interrupt(one.fiber)
       }
     const isRead = () => {
-      const all = living().flatMap(({ told }) => [...told])
+      // Of the dead too: what they have left in a spill was carried just now, and is judged.
+      const all = processes.flatMap(({ told }) => [...told])
       return [...done.values()].every((ids) => all.every((id) => ids.has(id)))
     }
     const isRetired = () =>
@@ -482,7 +483,7 @@ export function moveWorld(seed: number): MoveWorld {
       if (rest > 0) wrong.push(`${rest} events stay on disk ${index}`)
     }
     for (let waitedFor = 0; waitedFor < 600 && !(isRead() && isRetired()); waitedFor++) yield* Effect.sleep(500)
-    if (!isRead()) wrong.push("a group has not handled what living processes were told stored")
+    if (!isRead()) wrong.push("a group has not handled what processes were told stored")
     if (!isRetired()) wrong.push(`an epoch is not retired: ${describe(placement())}`)
     if (!isAtRest()) wrong.push(`the move has not come to an end: ${describe(placement())}`)
     yield* Effect.sleep("3 seconds")

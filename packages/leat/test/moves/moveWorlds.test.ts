@@ -25,5 +25,6 @@ describe("worlds in which a stream moves", () => {
     expect(sum(({ aborted }) => aborted)).toBeGreaterThan(3)
     expect(sum(({ kills }) => kills)).toBeGreaterThan(3)
     expect(sum(({ grows }) => grows)).toBeGreaterThan(3)
+    expect(sum(({ carries }) => carries)).toBeGreaterThan(3)
   })
 })

@@ -15,6 +15,9 @@ routes:
     to: [{ cluster: ${cluster}, topic: notes, buffer: { bytes: 65536 }, timeout: 5 seconds }]
 `
 
+const documentOf = (version: number, topic: string) =>
+  documentAt(version, "local").replace("topic: notes", `topic: ${topic}`).replace(", far: { transport: far }", "")
+
 const refusal = (reason: "Unavailable" | "Unauthorized", operation: string) =>
   Effect.fail(new TransportError({ reason, transport: "far", operation, detail: "no way there" }))
 
@@ -81,6 +84,57 @@ describe("a process that cannot go where a document has a stream", () => {
     })
     const { exit } = simulate(1, story.pipe(Effect.scoped, Effect.provide(Logger.layer([logger]))))
     if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}\n${lines.join("\n")}`)
+  })
+
+  it("whose group would have topics there with names that are too long refuses the document, and a later group does not begin", () => {
+    const [fits, long] = ["g".repeat(234), "g".repeat(235)]
+    const story = Effect.gen(function* () {
+      const fleet = yield* fleetOf
+      yield* apply(fleet, documentOf(1, "note"))
+      yield* fleet.transport.ensure({ topic: "note", partitions: 2 })
+      const reader = yield* processOf(fleet)
+      const notes = yield* reader.stream(noteContract())
+      const handled: Array<string> = []
+      const reading = yield* notes.handle(long, ({ text }) => Effect.sync(() => void handled.push(text)))
+      yield* place(fleet, stream, { cluster: "local", topic: "note", partitions: 2 })
+      yield* Effect.sleep("10 seconds")
+      const to = { [stream]: { cluster: "local", topic: "notes2", partitions: 2 } }
+      yield* apply(fleet, documentOf(2, "notes2"), to)
+      yield* Effect.sleep("20 seconds")
+      yield* fleet.tool.look
+      const { members, streams } = fleet.tool.control
+      expect(streams.get(stream)?.epochs.map(({ phase }) => phase)).toEqual(["open", "planned"])
+      expect(members.get(reader.incarnation)?.refused).toMatch(
+        /group g+ reads test\.notes, and cannot read it there: .* may have 250 characters/
+      )
+      yield* notes.publish({ key: "k", text: "one" }, { level: "stored" })
+      yield* reading.caughtUp
+      expect(handled).toEqual(["one"])
+      // Without the group it goes; and on its way it takes on none that cannot come along.
+      yield* reading.stop
+      const word = (kind: "paused" | "resumed") =>
+        Effect.andThen(
+          fleet.tool.look,
+          Effect.suspend(() => {
+            const base = fleet.tool.control.streams.get(stream)?.step ?? 0
+            return fleet.tool.write({ kind, stream, base })
+          })
+        )
+      yield* word("paused")
+      yield* Effect.sleep("2 minutes")
+      const late = yield* Effect.flip(notes.handle(long, () => Effect.void))
+      expect(late.message).toContain("may have 250 characters, with the name of notes2 in them")
+      const allowed = yield* notes.handle(fits, ({ text }) => Effect.sync(() => void handled.push(text)))
+      yield* word("resumed")
+      yield* Effect.sleep("1 minute")
+      yield* fleet.tool.look
+      expect(fleet.tool.control.streams.get(stream)?.epochs.at(-1)?.phase).toBe("open")
+      yield* notes.publish({ key: "k", text: "two" }, { level: "stored" })
+      yield* allowed.caughtUp
+      expect(handled).toEqual(["one", "one", "two"])
+    })
+    const { exit } = simulate(1, story.pipe(Effect.scoped))
+    if (Exit.isFailure(exit)) throw new Error(`the story failed: ${Cause.pretty(exit.cause)}`)
   })
 
   it("and is begun while the stream is on its way opens it not, and nothing is held up", () => {

@@ -1,6 +1,6 @@
 /** A fleet whose stream lies in a cluster that may be away, with a spill on a disk that outlives its processes; and a second cluster that it moves to. */
 import { Cause, Effect, Exit, Logger, Scope, Stream } from "effect"
-import { Leat, type LeatOptions, MemoryBroker, memoryDriver, memoryTransport } from "leat"
+import { Leat, type LeatOptions, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
 import { type FaultPlan, faultDriver, PowerLossBroker, powerLossDriver, simulate } from "leat/testing"
 import type { Driver } from "leat/transport"
 import { type ControlStream, openControlStream } from "../../src/control/ControlStream.ts"
@@ -146,6 +146,11 @@ export class SpillingFleet {
   /** Phases of the epochs, oldest first. */
   readonly phases = Effect.suspend(() =>
     Effect.map(this.tool.look, () => this.tool.control.streams.get(stream)?.epochs.map(({ phase }) => phase) ?? [])
+  )
+
+  /** What `move status` says of spills. */
+  readonly spilled = Effect.suspend(() =>
+    Effect.map(MoveTools.status(memoryTransport(this.control)), ([found]) => found?.spilled)
   )
 
   /** What stands in a place: texts, partition by partition. */

@@ -130,7 +130,7 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what is sent on from a fallback is read there too",
-    file: "Leat.ts",
+    file: "routes/Route.ts",
     find: `fallback?.back === "stay"`,
     replace: `fallback !== undefined`,
     foundBy: stays,

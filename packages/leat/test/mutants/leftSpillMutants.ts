@@ -39,10 +39,26 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody looks for what an earlier process has left",
     file: "moves/LeftSpills.ts",
-    find: `if (partitions === own || !(yield* holdsAny(transport, topic))) continue`,
+    find: `if (partitions === own) continue`,
     replace: `if (partitions !== own) continue`,
     foundBy: "moves/leftSpills.test.ts",
     test: "before its own events"
+  },
+  {
+    name: "nobody is told what the spill of a process holds while its stream moves",
+    file: "moves/LeftSpills.ts",
+    find: `held += sink.spilling.records`,
+    replace: `held += 0`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "is told in the status"
+  },
+  {
+    name: "nobody is told what a process before has left in a spill",
+    file: "moves/LeftSpills.ts",
+    find: `this.#orphaned.set(topic, left)`,
+    replace: `this.#orphaned.set(topic, 0)`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "is told in the status while the new place takes nothing, of who has found it"
   },
   {
     name: "a spill whose cluster is gone holds up all that is published",

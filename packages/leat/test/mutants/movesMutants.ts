@@ -16,10 +16,18 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "a tool opens a cluster for each of its questions",
     file: "control/keptOpen.ts",
-    find: `Effect.sync(() => void opened.set(key, transport))`,
-    replace: `Effect.void`,
+    find: `opened.set(key, result)`,
+    replace: `void result`,
     foundBy: "moves/MoveTools.test.ts",
     test: "opens each cluster once for a plan and for a start"
+  },
+  {
+    name: "a tool tries a cluster that cannot be reached for each stream anew",
+    file: "control/keptOpen.ts",
+    find: `opened.set(key, result)`,
+    replace: `if (result._tag === "Success") opened.set(key, result)`,
+    foundBy: "moves/MoveTools.test.ts",
+    test: "tries a cluster that cannot be reached for half a minute"
   },
   {
     name: "what stands in for one source is not asked for of another",

@@ -12,6 +12,30 @@ const faults = "routes/retryTopicFaults.test.ts"
 /** Bugs of retry topics: what is moved there, when it comes again, and what is refused. */
 export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a delay may be as long as its cluster keeps what waits",
+    file: "routes/retryTopicFaults.ts",
+    find: `(keepsMs(name) ?? Infinity) <= delayMs`,
+    replace: `(keepsMs(name) ?? Infinity) < delayMs`,
+    foundBy: faults,
+    test: "are refused by the document, with each delay"
+  },
+  {
+    name: "nobody looks how long a fallback keeps what waits there",
+    file: "routes/retryTopicFaults.ts",
+    find: `[leg.cluster, ...stayedIn(leg)]`,
+    replace: `[leg.cluster]`,
+    foundBy: faults,
+    test: "are refused where a fallback keeps less"
+  },
+  {
+    name: "code may ask for delays that are longer than what waits is kept",
+    file: "consume/Consuming.ts",
+    find: `return [...retryTopicUseFaults(contract, settings.policy), ...kept]`,
+    replace: `return kept.length > 99 ? kept : retryTopicUseFaults(contract, settings.policy)`,
+    foundBy: faults,
+    test: "are refused to code that asks"
+  },
+  {
     name: "a record passes one that is not due",
     file: "consume/DueLine.ts",
     find: `findIndex(({ dueMs }) => dueMs > nowMs)`,
@@ -182,7 +206,7 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "a table is not asked whether its retry topics fit the contracts",
     file: "routes/Routes.ts",
-    find: `      ...orderFaults(contract, this.document)
+    find: `      ...orderFaults(contract, this.document),
 `,
     replace: ``,
     foundBy: faults,
@@ -442,9 +466,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "retry topics of code are not asked whether they fit",
     file: "consume/Consuming.ts",
-    find: `if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
-    const leg`,
-    replace: `const leg`,
+    find: `[...retryTopicUseFaults(contract, settings.policy), ...kept]`,
+    replace: `kept`,
     foundBy: stories,
     test: "of a contract that needs order"
   },
@@ -499,8 +522,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "retry topics of a document keep a handler from starting that has a policy of its own",
     file: "consume/Consuming.ts",
-    find: `options.retryTopics === undefined ? []`,
-    replace: `settings.retryDelaysMs.length === 0 ? []`,
+    find: `if (options.retryTopics === undefined) return []`,
+    replace: `if (settings.retryDelaysMs.length === 0) return []`,
     foundBy: stories,
     test: "of a document are no fault"
   },

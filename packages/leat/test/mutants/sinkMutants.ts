@@ -19,10 +19,18 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     test: "is not compacted, and the contract needs that"
   },
   {
+    name: "a compacted topic that deletes as well will do",
+    file: "transport/madeCompacted.ts",
+    find: `property.startsWith("retention")`,
+    replace: `property === "retention.none"`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "deletes by its time as well"
+  },
+  {
     name: "a topic that cannot be made compacted is made otherwise",
     file: "transport/madeCompacted.ts",
-    find: `Effect.mapBoth(transport.bounds(topic), { onFailure: () => refusal, onSuccess: () => true })`,
-    replace: `Effect.as(Effect.ignore(Effect.fail(refusal)), true)`,
+    find: `Effect.mapBoth(transport.bounds(topic), { onFailure: () => refusal, onSuccess: () => "compacted" as const })`,
+    replace: `Effect.as(Effect.ignore(Effect.fail(refusal)), "compacted" as const)`,
     foundBy: "publish/compactedTopics.test.ts",
     test: "nobody may ask how it is"
   },

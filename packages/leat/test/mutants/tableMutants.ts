@@ -19,6 +19,30 @@ export const tableMutants: ReadonlyArray<Mutant> = [
     test: "a group of a document is refused"
   },
   {
+    name: "a table may put a stream where its groups cannot have topics of their own",
+    file: "routes/planRoutes.ts",
+    find: `...pairs.flatMap(groupFaults)`,
+    replace: ``,
+    foundBy: "routes/groupTopicFault.test.ts",
+    test: "a table is not put in force"
+  },
+  {
+    name: "a move may go where a group cannot have topics of its own",
+    file: "moves/planMove.ts",
+    find: `placement?.groups ?? []`,
+    replace: `[]`,
+    foundBy: "moves/MoveTools.test.ts",
+    test: "where a group of the stream could have no topics of its own"
+  },
+  {
+    name: "a group may begin that cannot come along where its stream is going",
+    file: "consume/Consuming.ts",
+    find: `...epochs.map(({ place }) => place.topic)`,
+    replace: ``,
+    foundBy: "moves/reach.test.ts",
+    test: "whose group would have topics"
+  },
+  {
     name: "a document is read again while what it needs is opened",
     file: "TableSwaps.ts",
     find: `this.#inTurn(own.success, of)`,

@@ -96,6 +96,30 @@ describe("the topic of a compacted contract", () => {
     )
   })
 
+  it.each([
+    ["time", { timeMs: 60_000 }],
+    ["size", { bytes: 60_000 }]
+  ])(
+    "is told of once where it is there, compacted, and deletes by its %s as well; and is not opened where the contract needs compaction",
+    (_, retention) => {
+      const broker = new MemoryBroker({ partitions: 1 })
+      broker.ensure({ topic: "notes", partitions: 1, compacted: true, retention })
+      const lines = spillStory(
+        Effect.gen(function* () {
+          const { notes } = yield* openNotes({ broker }, wanted)
+          yield* notes.publish(note("k", "1"))
+          const exit = yield* Effect.exit(openNotes({ broker }, needed))
+          expect(Exit.isFailure(exit) && String(exit.cause)).toContain("deletes the latest event of a key that rests")
+        })
+      )
+      expect(lines).toEqual([
+        expect.stringMatching(
+          /^local\/notes is compacted and deletes by a retention as well, .* instead of `compact,delete`/
+        )
+      ])
+    }
+  )
+
   it("is written to where it is there and nobody may ask how it is, and is not made otherwise where it is not", () => {
     story(
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 /** A group that a document names, and whose own topics would have names that are too long. */
-import { Result } from "effect"
-import { memory, Routes } from "leat"
+import { it as live } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import { Leat, memory, Routes } from "leat"
 import { expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 
@@ -28,3 +29,29 @@ it("a group of a document is refused where its own topics would have names that 
   expect(faultsOf("g".repeat(236), "other")).toEqual([])
   expect(faultsOf(`${"g".repeat(236)}*`)).toEqual([])
 })
+
+live.live(
+  "a table is not put in force that has a stream where a group that reads it could have no topics of its own",
+  () =>
+    Effect.gen(function* () {
+      const at = (version: number, topic: string) => ({
+        version,
+        clusters: { local: { transport: "memory" } },
+        routes: [{ match: { stream: "*" }, to: [{ cluster: "local", topic }] }]
+      })
+      const leat = yield* Leat.make({ source: "test", drivers: [memory], routes: at(1, "notes") })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.handle("g".repeat(235), () => Effect.void)
+      const faultsOfSwap = (topic: string) =>
+        Effect.map(Effect.flip(leat.swapRoutes(at(2, topic))), ({ faults }) =>
+          faults.filter(({ message }) => message.startsWith("group")).map(({ path, message }) => `${path}: ${message}`)
+        )
+      // An open stream lies where it lies; that is said too.
+      expect(yield* faultsOfSwap("other")).toEqual([])
+      expect(yield* faultsOfSwap("others")).toEqual([
+        expect.stringMatching(
+          /^routes\[0\]\.to\[0\]\.topic: group g+ reads test\.notes, and cannot read it there: .* may have 250 characters, with the name of others in them; the limit is 249: take shorter names/
+        )
+      ])
+    })
+)

@@ -1,6 +1,8 @@
-import { Result } from "effect"
-import { memory, Policy, Routes } from "leat"
-import { describe, expect, it } from "vitest"
+import { it } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import { Leat, memory, Policy, Routes } from "leat"
+import type { Capabilities, Driver } from "leat/transport"
+import { describe, expect } from "vitest"
 import { retryTopicFaults, retryTopicUseFaults } from "../../src/routes/retryTopicFaults.ts"
 import { noteContract } from "../contracts/Note.ts"
 
@@ -79,6 +81,78 @@ describe("the retry topics of a document", () => {
     expect(faultsOf(documentOf({ match: { stream: "*", group: "a*" } }, ofGroup), ["order"])).toEqual([])
     expect(faultsOf(documentOf({ match: { stream: "*", group: "ab*" } }, ofGroup), ["order"])).toEqual([fault(1)])
   })
+})
+
+/** Clusters that say for how long they keep what nothing else is said of. */
+const keeping: Driver = {
+  ...memory,
+  name: "keeping",
+  open: (cluster) => memory.open(cluster, {}),
+  inspect: ({ keepsMs }) => ({
+    ...(memory.inspect({}) as { readonly capabilities: Capabilities }),
+    keepsMs: Number(keepsMs)
+  })
+}
+
+describe("retry topics where their cluster keeps less than a delay", () => {
+  const kept = (leg: object, ...subscriptions: ReadonlyArray<object>) => ({
+    version: 1,
+    clusters: {
+      short: { transport: "keeping", keepsMs: 60_000 },
+      long: { transport: "keeping", keepsMs: 86_400_000 },
+      any: { transport: "memory" }
+    },
+    policies: { away: [{ on: ["passing"], then: "fallback" }] },
+    routes: [
+      { match: { stream: "test.*" }, to: [{ topic: "{stream}", ...leg }] },
+      { match: { stream: "*" }, to: [{ cluster: "any", topic: "{stream}" }] }
+    ],
+    subscriptions
+  })
+  const faults = (leg: object, ...subscriptions: ReadonlyArray<object>) => {
+    const compiled = Routes.compile(kept(leg, ...subscriptions), {
+      drivers: [memory, keeping],
+      contracts: [noteContract()]
+    })
+    return Result.isFailure(compiled) ? compiled.failure.faults : []
+  }
+  const of = (stream: string, ...delays: ReadonlyArray<string>) => ({ match: { stream }, retryTopics: { delays } })
+  const message = (delayMs: number) =>
+    `${delayMs} millis is not shorter than the 60000 millis for which topics of cluster short keep what stands in them: an event would be deleted before it is tried again; say a shorter delay, or a longer retention in clusters.short`
+
+  it("are refused by the document, with each delay", () => {
+    expect(faults({ cluster: "short" }, of("*", "59 seconds", "1 minute", "2 minutes"))).toEqual([
+      { path: "subscriptions[0].retryTopics.delays[1]", message: message(60_000) },
+      { path: "subscriptions[0].retryTopics.delays[2]", message: message(120_000) }
+    ])
+    expect(faults({ cluster: "short" }, of("*", "59 seconds"))).toEqual([])
+    expect(faults({ cluster: "long" }, of("*", "2 minutes"))).toEqual([])
+    expect(faults({ cluster: "any" }, of("*", "1 day"))).toEqual([])
+    // Of another stream, and what an entry before it has taken.
+    expect(faults({ cluster: "short" }, of("other.*", "1 day"))).toEqual([])
+    expect(faults({ cluster: "short" }, of("test.*", "1 second"), of("*", "1 day"))).toEqual([])
+  })
+
+  it("are refused where a fallback keeps less in which events stay, and there alone", () => {
+    const leg = (back: string) => ({ cluster: "any", policy: "away", fallback: { cluster: "short", back } })
+    expect(faults(leg("stay"), of("*", "2 minutes"))).toEqual([
+      { path: "subscriptions[0].retryTopics.delays[0]", message: message(120_000) }
+    ])
+    expect(faults(leg("redrive"), of("*", "2 minutes"))).toEqual([])
+  })
+
+  it.live("are refused to code that asks for them", () =>
+    Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test", drivers: [memory, keeping], routes: kept({ cluster: "short" }) })
+      const notes = yield* leat.stream(noteContract())
+      const handle = (group: string, ...delaysMs: ReadonlyArray<number>) =>
+        notes.handle(group, () => Effect.void, { retryTopics: { delaysMs } })
+      yield* handle("fits", 59_000)
+      expect((yield* Effect.flip(handle("long", 1000, 60_000))).faults).toEqual([
+        { path: "retryTopics.delaysMs[1]", message: message(60_000) }
+      ])
+    })
+  )
 })
 
 describe("the retry topics of code", () => {
