@@ -68,7 +68,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that has nothing in a fallback never looks what waits there",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `look.wake.waitFor(idleLookMs)`,
+    find: `look.wake.idleFor(idleLookMs)`,
     replace: `look.wake.wait`,
     foundBy: trouble,
     test: "shows what waits also to a process"

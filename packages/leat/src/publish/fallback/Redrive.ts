@@ -5,6 +5,7 @@
  */
 import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
+import { idleSleep } from "../../idleSleep.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
 import { endWithin } from "../../transport/endWithin.ts"
@@ -374,7 +375,7 @@ export class Redrive {
   /** What was not told yet is tried again, now and then. */
   #tellAgain(scope: Scope.Scope): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      yield* Effect.sleep(tellAgainMs)
+      yield* idleSleep(tellAgainMs)
       for (const part of [...this.#held, ...this.#apart]) {
         const { partition } = part
         // Noted by the fiber itself: where the member ends meanwhile it never begins.
