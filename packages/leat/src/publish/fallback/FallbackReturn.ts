@@ -265,7 +265,7 @@ export class FallbackReturn {
     }
     // What it was turned on for goes there first, or a cluster that answers now and then would never be spared.
     if (part.isFresh && nowMs - part.onSinceMs < freshMs) return
-    if (part.isUnplaced || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
+    if (part.isUnplaced || part.isFencing || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
     this.#turnOff(partition, part)
   }
 
