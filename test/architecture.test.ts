@@ -54,6 +54,7 @@ const rooms: Rooms = [
   ["transport"],
   ["record"],
   ["contract", "ledger", "codec", "Policy", "OutageWatch", "Telemetry", "Wake"],
+  ["beforeExit"],
   ["given", "reasons", "idleSleep"]
 ]
 

@@ -47,9 +47,6 @@ import { monotonicMs } from "./Wake.ts"
 /** How long closing waits for what is buffered. */
 const drainDefault = Duration.seconds(30)
 
-/** How often the references of open clusters are read again. */
-const renewEvery = Duration.seconds(30)
-
 /** What is closed together, in this order. */
 interface Scopes {
   readonly subscriptions: Scope.Closeable
@@ -452,7 +449,7 @@ class OpenedLeat implements OpenLeat {
     const sections = Array.from(this.#routes.clusters.values(), ({ config }) => config)
     if (this.#isRenewing || !sections.some(hasReferences)) return
     this.#isRenewing = true
-    this.#release(Effect.forever(Effect.delay(this.#swaps.renew, renewEvery)))
+    this.#release(this.#swaps.renewing)
   }
 
   /** In its own time, and until the leat closes, which gives all back. */

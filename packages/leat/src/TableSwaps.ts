@@ -4,6 +4,7 @@
  */
 import { Deferred, Effect, Exit, Option, Result, Semaphore } from "effect"
 import type { ContractInfo } from "./contract/Contract.ts"
+import { idleSleep } from "./idleSleep.ts"
 import { type HeldLegs, openedFaults, readyMsMax } from "./publish/HeldLegs.ts"
 import type { OpenError, Sinks } from "./publish/Sinks.ts"
 import type { Cluster } from "./routes/Clusters.ts"
@@ -18,6 +19,9 @@ import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
 import { Renewals } from "./routes/switch/Renewals.ts"
 import { inform } from "./Telemetry.ts"
 import type { Driver } from "./transport/index.ts"
+
+/** How often the references of open clusters are read again, in milliseconds. */
+const renewEveryMs = 30_000
 
 /** What a swap needs of the leat. */
 export interface TableSwapsOptions {
@@ -57,8 +61,13 @@ export class TableSwaps {
     this.#renewals = new Renewals(options.clusters, options.readers)
   }
 
-  /** Looks whether the references of open clusters give other values; not while a table is put in force. */
-  readonly renew: Effect.Effect<void> = Effect.suspend(() => this.#turns.withPermit(this.#renewed))
+  /** Looks now and then whether the references of open clusters give other values; not while a table is put in force. Until it is interrupted. */
+  readonly renewing: Effect.Effect<never> = Effect.forever(
+    Effect.andThen(
+      idleSleep(renewEveryMs),
+      Effect.suspend(() => this.#turns.withPermit(this.#renewed))
+    )
+  )
 
   get #renewed(): Effect.Effect<void> {
     return Effect.raceFirst(this.#renewals.look, Deferred.await(this.#options.closing))

@@ -10,7 +10,12 @@ const timerMsMax = 2 ** 31 - 1
  * program that has nothing else to do has ended. By any other clock than the real one it is a sleep like others.
  */
 export function idleSleep(ms: number): Effect.Effect<void> {
-  return Effect.clockWith((clock) => (clock === realClock ? unheld(ms) : Effect.sleep(Math.max(0, ms))))
+  return Effect.clockWith((clock) => (isRealTime(clock) ? unheld(ms) : Effect.sleep(Math.max(0, ms))))
+}
+
+/** Whether time passes by itself: a test may have a clock of its own. */
+export function isRealTime(clock: Clock.Clock): boolean {
+  return clock === realClock
 }
 
 function unheld(ms: number): Effect.Effect<void> {

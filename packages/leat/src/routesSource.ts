@@ -10,6 +10,7 @@ import { type ControlStream, openControlStream } from "./control/ControlStream.t
 import { meansOf, placesWith } from "./control/places.ts"
 import { backReason, type PastDocument } from "./control/fleet.ts"
 import { textOfThrown } from "./given/thrown.ts"
+import { idleSleep } from "./idleSleep.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
@@ -92,7 +93,7 @@ export function routesSource(beginning: Beginning): Effect.Effect<RoutesSource, 
 }
 
 /** From one try to open the control stream to the next, while the leat runs without it. */
-const againEvery = "5 seconds"
+const againEveryMs = 5000
 
 const controlled = Effect.fnUntraced(function* (
   beginning: Beginning,
@@ -137,7 +138,7 @@ const controlled = Effect.fnUntraced(function* (
   }
   if (begun.fault !== undefined && routes === undefined) return yield* begun.fault
   yield* begun.told
-  const again = Effect.ignore(Effect.andThen(Effect.sleep(againEvery), connect))
+  const again = Effect.ignore(Effect.andThen(idleSleep(againEveryMs), connect))
   return {
     document: begun.document ?? routes,
     follow: ({ takeRoutes }) =>

@@ -15,6 +15,7 @@ import {
   type Writer
 } from "../transport/index.ts"
 import { unknownRun } from "../transport/Sending.ts"
+import { idleSleep } from "../idleSleep.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs } from "../Wake.ts"
 import { partBytesMax, partsMax, recordBytesMax, refusedCharsMax } from "./bounds.ts"
@@ -93,8 +94,8 @@ export const openControlStream = Effect.fnUntraced(function* (
   options.begin?.(stream)
   if (options.isTool === true) return stream
   yield* Effect.addFinalizer(() => stream.goodbye)
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), stream.look)))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(stream.beat, Effect.sleep(beatEvery))))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(idleSleep(Duration.toMillis(lookEvery)), stream.look)))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(stream.beat, idleSleep(Duration.toMillis(beatEvery)))))
   return stream
 })
 
@@ -325,7 +326,9 @@ export class ControlStream {
         // It has become a writer meanwhile: a stream was placed.
         return Effect.flatMap(forgotten, ({ counts }) => (counts || again === 0 ? Effect.void : gone(again - 1)))
       })
-    return Effect.ignore(gone(goodbyesMax))
+    // Its first beat may have been interrupted behind its write, and is not read back yet.
+    const seen = this.control.members.has(member) ? Effect.void : Effect.timeoutOption(this.look, sendMsMax)
+    return Effect.ignore(Effect.andThen(seen, gone(goodbyesMax)))
   })
 
   /** Others that have not beaten for so long, by the clock of this process, and write no stream. */

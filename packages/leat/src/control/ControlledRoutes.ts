@@ -3,6 +3,7 @@
  * What a process refuses stays refused there alone, and its beat says which version it has, and why no later one.
  */
 import { Effect, Result } from "effect"
+import { idleSleep } from "../idleSleep.ts"
 import { versionIn } from "../routes/documentVersion.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { ControlError } from "./ControlError.ts"
@@ -177,7 +178,7 @@ export class ControlledRoutes {
     return Effect.gen({ self: this }, function* () {
       let [tried, againMs, leftMs] = [0, againMsMin, 0]
       for (;;) {
-        yield* Effect.sleep(lookMs)
+        yield* idleSleep(lookMs)
         const { table } = this
         if (table === undefined || table.version === this.#applied) continue
         leftMs -= lookMs

@@ -3,6 +3,8 @@
  * objective up too fast, and when that is over. One line for each change.
  */
 import { type Context, Duration, Effect, type Fiber } from "effect"
+import { beforeExit } from "../beforeExit.ts"
+import { idleSleep } from "../idleSleep.ts"
 import type { WriteAccount } from "../ledger/Ledger.ts"
 import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { Windows } from "../ledger/Windows.ts"
@@ -123,13 +125,17 @@ export class LossWatch {
     Effect.runForkWith(this.#parts.context)(Telemetry.warn(sentence))
   }
 
-  readonly #run: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    do {
-      yield* Effect.sleep(lookEveryMs)
-      this.look()
-    } while (this.#legs.size > 0)
-    this.#looking = undefined
-  })
+  readonly #run: Effect.Effect<void> = Effect.scoped(
+    Effect.gen({ self: this }, function* () {
+      // A short program loses events too.
+      yield* beforeExit(() => this.look())
+      do {
+        yield* idleSleep(lookEveryMs)
+        this.look()
+      } while (this.#legs.size > 0)
+      this.#looking = undefined
+    })
+  )
 }
 
 function isSame(one: Objective, other: Objective): boolean {

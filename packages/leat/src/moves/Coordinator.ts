@@ -75,7 +75,7 @@ export const coordinate = (options: CoordinatorOptions): Effect.Effect<never> =>
       yield* Effect.forkScoped(Stream.runForEach(options.control.changes, () => Effect.sync(() => news.signal())))
       for (;;) {
         yield* coordinator.look
-        yield* news.waitFor(lookMs)
+        yield* news.idleFor(lookMs)
       }
     })
   )

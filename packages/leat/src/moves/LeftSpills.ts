@@ -4,6 +4,7 @@
  */
 import { type Context, Effect, Result } from "effect"
 import { type Epoch, isSameTopic, type Placement } from "../control/Placement.ts"
+import { idleSleep } from "../idleSleep.ts"
 import { holdsOf } from "../publish/leaving.ts"
 import type { OpenError } from "../publish/Sinks.ts"
 import type { Sink } from "../publish/Sink.ts"
@@ -85,7 +86,7 @@ export class LeftSpills {
   again(legs: () => ReadonlyArray<Leg>, to: Epoch): Effect.Effect<never> {
     return Effect.gen({ self: this }, function* () {
       for (let pauseMs = lookAgainMs; ; pauseMs = Math.min(pauseMs * 2, lookAgainMsMax)) {
-        yield* Effect.sleep(pauseMs)
+        yield* idleSleep(pauseMs)
         yield* this.carried(legs(), to)
       }
     })

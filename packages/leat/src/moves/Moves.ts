@@ -8,6 +8,7 @@ import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
+import { idleSleep } from "../idleSleep.ts"
 import { compactionOf, openTopic } from "../publish/openTopic.ts"
 import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
@@ -228,20 +229,21 @@ export class Moves {
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     const { transportOf, lease } = this.#home
     let fleet = this.#home.fleet()
-    for (; fleet === undefined; fleet = this.#home.fleet()) yield* Effect.sleep(openMs)
+    for (; fleet === undefined; fleet = this.#home.fleet()) yield* idleSleep(openMs)
     const opened = fleet
     opened.beforeBeat = this.#tellGroups(opened)
     opened.spilled = () => this.#spilled
     const following = Stream.runForEach(opened.changes, ({ streams }) => Effect.sync(() => this.#changed(streams)))
     const looking = Effect.forever(
       Effect.andThen(
-        Effect.sleep(movingMs),
+        // What is on its way keeps the process; a look that waits for something to begin does not.
+        Effect.suspend(() => (this.#isMoving ? Effect.sleep(movingMs) : idleSleep(movingMs))),
         Effect.suspend(() => Effect.andThen(this.#isMoving ? opened.look : Effect.void, this.#tellGroups(opened)))
       )
     )
     const standingBy = Effect.forever(
       Effect.andThen(
-        Effect.sleep(movingMs),
+        idleSleep(movingMs),
         Effect.suspend(() => this.#bystander.answer(opened))
       )
     )

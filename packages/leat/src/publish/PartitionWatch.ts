@@ -6,6 +6,7 @@
  * One fiber for all topics. It asks for one after the other, and begins with the first topic whose number can grow.
  */
 import { Effect, type Scope } from "effect"
+import { idleSleep } from "../idleSleep.ts"
 import type { RouteFault } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
@@ -59,9 +60,9 @@ export class PartitionWatch {
 
   readonly #run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     for (;;) {
-      yield* Effect.sleep(roundMs)
+      yield* idleSleep(roundMs)
       for (const topic of this.#watched.keys()) {
-        yield* Effect.sleep(betweenMs)
+        yield* idleSleep(betweenMs)
         yield* this.#look(topic)
       }
     }

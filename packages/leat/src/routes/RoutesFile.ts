@@ -8,6 +8,7 @@
 import { Duration, Effect, Option, Result } from "effect"
 import { isObject, kindOf } from "../given/takes.ts"
 import { textOfThrown } from "../given/thrown.ts"
+import { idleSleep } from "../idleSleep.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { ReferenceReaders } from "./References.ts"
 import { RouteError, type RouteFault } from "./Routes.ts"
@@ -114,7 +115,7 @@ export function followRoutesFile(routes: RoutesFile, following: Following): Effe
       return Telemetry.warn(sentence)
     }
     for (;;) {
-      yield* Effect.sleep(every)
+      yield* idleSleep(everyMs(every))
       const look = yield* Effect.result(readers.file(file))
       const text = Result.isSuccess(look) ? look.success : undefined
       if (Result.isFailure(look))

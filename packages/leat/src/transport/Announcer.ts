@@ -1,7 +1,10 @@
-import { Clock, Duration, Effect, Fiber, Option, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, Scheduler, type Scope } from "effect"
+import { beforeExit } from "../beforeExit.ts"
 import { effectTrouble } from "../given/effectTrouble.ts"
 import { type Announcement, announcementOf, type Books, type BucketNext, type LedgerStore } from "./Announcement.ts"
+import { idleSleep } from "../idleSleep.ts"
 import * as Telemetry from "../Telemetry.ts"
+import { Wake } from "../Wake.ts"
 
 /** How often the ledger is announced: what a crash may leave unknown. */
 const everyDefault = Duration.seconds(1)
@@ -39,12 +42,30 @@ export class Announcer {
     this.#sequences = sequences
   }
 
-  /** Announces once, and then again and again until the scope closes. */
-  readonly begin: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() => {
-    if (this.#options === undefined) return Effect.void
-    const every = this.#options.every ?? everyDefault
-    const again = Effect.forever(Effect.delay(this.announce(false), every))
-    return Effect.asVoid(Effect.andThen(this.announce(false), Effect.forkScoped(again)))
+  /**
+   * Announces once, and then again and again until the scope closes. That keeps no process; one that has nothing else to do announces once more before
+   * it ends, or what came in its last second would be unknown.
+   */
+  readonly begin: Effect.Effect<void, never, Scope.Scope> = Effect.gen({ self: this }, function* () {
+    if (this.#options === undefined) return
+    const everyMs = Duration.toMillis(this.#options.every ?? everyDefault)
+    yield* this.announce(false)
+    const ending = new Wake(yield* Scheduler.Scheduler)
+    let isLast = false
+    yield* beforeExit(() => {
+      // The last one keeps the process too, until the store has answered. Once, or it would never end.
+      if (!isLast) ending.signal()
+      isLast = true
+    })
+    const again = Effect.gen({ self: this }, function* () {
+      // It goes on: there will be another last one.
+      const goesOn = Effect.map(idleSleep(everyMs), () => void (isLast = false))
+      for (;;) {
+        yield* Effect.raceFirst(ending.wait, goesOn)
+        yield* this.announce(false)
+      }
+    })
+    yield* Effect.forkScoped(again)
   })
 
   /** Announces what the ledger says now. */

@@ -7,6 +7,14 @@ const inAFleet = { foundBy: "control/controlledRoutes.test.ts" } as const
 /** Bugs in how documents come from a file or from the control stream of a fleet, found by stories on virtual time. */
 export const controlMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a process whose first beat was interrupted says no goodbye",
+    file: "control/ControlStream.ts",
+    find: `this.control.members.has(member) ? Effect.void : Effect.timeoutOption(this.look, sendMsMax)`,
+    replace: `Effect.void`,
+    foundBy: "control/controlledRoutes.test.ts",
+    test: "are refused by the process that cannot have them"
+  },
+  {
     name: "a routes file is taken at the first look",
     file: "routes/RoutesFile.ts",
     find: `        looksLeft = 0

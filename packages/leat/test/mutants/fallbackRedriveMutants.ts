@@ -35,6 +35,14 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     test: "fences the destination when a partition comes again"
   },
   {
+    name: "what had no answer lands behind what is sent on from a fallback",
+    file: "publish/fallback/SinkFallback.ts",
+    find: `if (!part.isOn || !part.mayLandLate || !isAnswered()) return Effect.void`,
+    replace: `if (part.isOn || !part.mayLandLate || !isAnswered()) return Effect.void`,
+    foundBy: "publish/fallbackRedrive.test.ts",
+    test: "fences the sink too, before what stands behind something that had no answer"
+  },
+  {
     name: "what stands in a fallback until it is resumed is sent on nevertheless",
     file: "publish/sendOn/SendOn.ts",
     find: `Effect.raceFirst(Deferred.await(resumed), settled)`,
@@ -395,8 +403,8 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
   {
     name: "a writer that is closed for good is tried again for ever",
     file: "publish/fallback/Redrive.ts",
-    find: `if (!isClosed || nowMs < this.#reopenMs) return`,
-    replace: `if (!isClosed || nowMs >= 0) return`,
+    find: `if (!isClosed(reason) || nowMs < this.#reopenMs) return`,
+    replace: `if (!isClosed(reason) || nowMs >= 0) return`,
     foundBy: hangs,
     test: "for good is opened anew"
   },

@@ -18,8 +18,8 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a partition goes back although something of it is on its way to the fallback",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `if (part.isUnplaced || !this.#home.isUnsent(partition)) return`,
-    replace: `if (part.isUnplaced) return`,
+    find: `if (part.isUnplaced || part.isFencing || !this.#home.isUnsent(partition)) return`,
+    replace: `if (part.isUnplaced || part.isFencing) return`,
     foundBy: trouble,
     test: "is not left while something is on its way"
   },
@@ -68,7 +68,7 @@ export const fallbackReturnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that has nothing in a fallback never looks what waits there",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `look.wake.waitFor(idleLookMs)`,
+    find: `look.wake.idleFor(idleLookMs)`,
     replace: `look.wake.wait`,
     foundBy: trouble,
     test: "shows what waits also to a process"

@@ -7,6 +7,7 @@ import { catchingUpMutants } from "./catchingUpMutants.ts"
 import { consumeMutants } from "./consumeMutants.ts"
 import { controlMutants } from "./controlMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
+import { idleMutants } from "./idleMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
@@ -96,6 +97,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...retryWorldMutants,
   ...batchMutants,
   ...laneEndMutants,
+  ...idleMutants,
   ...inboxMutants,
   ...recordMutants,
   ...routesMutants,

@@ -1,20 +1,96 @@
 /** A process that leaves its leat open, run by `processEnd.test.ts` with the name of what it does last: `node leftOpen.ts handle`. */
-import { open, type PromiseInbox } from "leat/promise"
+import { Effect } from "effect"
+import { memory } from "leat"
+import { type LeatOptions, open, type PromiseInbox } from "leat/promise"
+import { faultDriver } from "leat/testing"
+import { type Announcement, type Driver, TransportError } from "leat/transport"
+import { rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { noteContract } from "../contracts/Note.ts"
 
-const leat = await open({ source: "test" })
+const name = process.argv[2] ?? ""
+
+/** Sends to this topic fail. */
+const failing = faultDriver(memory, {
+  send: ({ topic }) => (topic === "failing" ? { kind: "fail", reason: "Rejected" } : undefined)
+})
+
+/** Has brokers in memory whose topics can grow, whatever stands in the section. */
+const growable: Driver = {
+  name: "growable",
+  inspect: () => {
+    const inspected = memory.inspect({})
+    return "issues" in inspected
+      ? inspected
+      : { ...inspected, capabilities: { ...inspected.capabilities, partitions: "growable" } }
+  },
+  open: (cluster) =>
+    Effect.map(memory.open(cluster, {}), (transport) => {
+      const capabilities = { ...transport.capabilities, partitions: "growable" as const }
+      return new Proxy(transport, {
+        get: (from, key) => (key === "capabilities" ? capabilities : Reflect.get(from, key))
+      })
+    })
+}
+
+const away: Driver = {
+  ...growable,
+  name: "away",
+  open: () =>
+    Effect.fail(
+      new TransportError({ reason: "Unsupported", transport: "away", operation: "open", detail: "it is away" })
+    )
+}
+
+/** Its stream goes to a topic that `leg` says more of. */
+function documentOf(leg: object = {}, route: object = {}, near: object = { transport: "memory" }) {
+  return {
+    version: 1,
+    clusters: { near, far: { transport: "memory" } },
+    policies: { falling: [{ on: ["Rejected"], then: "fallback" }], drop: [{ on: ["*"], then: "drop" }] },
+    routes: [{ match: { stream: "*" }, ...route, to: [{ cluster: "near", topic: "notes", ...leg }] }]
+  }
+}
+
+const file = join(tmpdir(), `leat-left-${process.pid}.json`)
+const fallback = (back: string) => ({ policy: "falling", fallback: { cluster: "far", back } })
+const announced: Array<Announcement> = []
+
+/** What the leat of a process has, beside a stream. */
+const having: Readonly<Record<string, Partial<LeatOptions>>> = {
+  ledger: { ledger: { store: { save: (one) => Effect.sync(() => void announced.push(one)) } } },
+  objective: {
+    routes: documentOf({ topic: "failing", policy: "drop" }, { objective: { loss: 0.01, window: "1 day" } }),
+    drivers: [failing]
+  },
+  file: { routes: { file } },
+  reference: { routes: documentOf({}, {}, { transport: "growable", name: "${env:PATH}" }), drivers: [growable] },
+  growable: { routes: documentOf({}, {}, { transport: "growable" }), drivers: [growable] },
+  redrive: { routes: documentOf(fallback("redrive")) },
+  stay: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
+  stayBack: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
+  control: { control: { cluster: { transport: "memory" } }, routes: documentOf() },
+  controlAway: { control: { cluster: { transport: "away" } }, routes: documentOf(), drivers: [away] }
+}
+
+if (name === "file") {
+  await writeFile(file, JSON.stringify(documentOf()))
+  process.once("exit", () => void rm(file, { force: true }))
+}
+const leat = await open({ source: "test", ...having[name] })
 const notes = await leat.stream(noteContract())
 const inbox: PromiseInbox<undefined> = {
   transaction: (work) => work(undefined),
   record: (_, { ids }) => ids.map(() => true),
   forget: () => undefined
 }
+const publish = () => notes.publish({ key: "k", text: "1" })
 
 const last: Readonly<Record<string, () => Promise<unknown>>> = {
-  publish: () => notes.publish({ key: "k", text: "1" }),
   handle: async () => {
     const handling = await notes.handle("g", () => undefined)
-    await notes.publish({ key: "k", text: "1" })
+    await publish()
     await handling.caughtUp()
   },
   handleBatch: () => notes.handleBatch("g", () => undefined),
@@ -22,7 +98,20 @@ const last: Readonly<Record<string, () => Promise<unknown>>> = {
   loop: () => {
     void notes.subscribe("g").next()
     return Promise.resolve()
+  },
+  ledger: () => {
+    for (let index = 0; index < 50; index++) notes.offer({ key: "k", text: String(index) })
+    process.once("exit", () => {
+      const [leg] = announced.at(-1)?.legs ?? []
+      console.log(`announced ${leg?.stored} stored of ${leg?.admitted}`)
+    })
+    return Promise.resolve()
+  },
+  stayBack: async () => {
+    await publish()
+    // Its destination has answered a fence by then, and has stored nothing since.
+    await new Promise((resolve) => setTimeout(resolve, 6000))
   }
 }
-await last[process.argv[2] ?? ""]?.()
+await (last[name] ?? publish)().catch((error: unknown) => console.error(error))
 console.log("at its end")

@@ -23,28 +23,55 @@ const withFallback = {
   ]
 }
 
-/** Runs `leftOpen.ts`; says how it ended and what it printed. One that still runs after so long is killed. */
-function left(name: string, limitMs = 20_000) {
+const planter = join(import.meta.dirname, "../mutants/plantNamed.ts")
+
+/** Runs `leftOpen.ts`; says how it ended, what it printed and what it was warned of. One that still runs after so long is killed. */
+function left(name: string, limitMs = 30_000) {
   const program = join(import.meta.dirname, "leftOpen.ts")
-  const child = spawn(process.execPath, ["--conditions=@leat/source", program, name], {
+  // A mutant of this run is one of the program too.
+  const planting = process.env["LEAT_MUTANT"] === undefined ? [] : ["--import", planter]
+  const child = spawn(process.execPath, ["--conditions=@leat/source", ...planting, program, name], {
     timeout: limitMs,
     killSignal: "SIGKILL",
-    stdio: ["ignore", "pipe", "ignore"]
+    stdio: ["ignore", "pipe", "pipe"]
   })
-  let printed = ""
+  let [printed, warned] = ["", ""]
   child.stdout.on("data", (chunk: unknown) => (printed += String(chunk)))
-  return new Promise<{ readonly code: number | NodeJS.Signals | null; readonly printed: string }>((resolve) => {
-    child.once("close", (code, signal) => resolve({ code: code ?? signal, printed }))
-  })
+  child.stderr.on("data", (chunk: unknown) => (warned += String(chunk)))
+  return new Promise<{
+    readonly code: number | NodeJS.Signals | null
+    readonly printed: string
+    readonly warned: string
+  }>((resolve) => child.once("close", (code, signal) => resolve({ code: code ?? signal, printed, warned })))
 }
 
 describe.concurrent("a process that leaves its leat on the memory transport open", () => {
   it.each(["publish", "handle", "handleBatch", "inbox", "loop"])(
     "ends when it has nothing more to do: %s",
+    { timeout: 60_000 },
     async (name) => {
-      expect(await left(name)).toEqual({ code: 0, printed: "at its end\n" })
+      expect(await left(name)).toMatchObject({ code: 0, printed: "at its end\n" })
     }
   )
+
+  it.each(["file", "reference", "growable", "redrive", "stay", "stayBack", "control", "controlAway"])(
+    "ends though something is looked at or told now and then: %s",
+    { timeout: 60_000 },
+    async (name) => {
+      expect(await left(name)).toMatchObject({ code: 0, printed: "at its end\n" })
+    }
+  )
+
+  it("announces its ledger once more before it ends", { timeout: 60_000 }, async () => {
+    const { code, printed } = await left("ledger")
+    expect({ code, printed }).toEqual({ code: 0, printed: "at its end\nannounced 50 stored of 50\n" })
+  })
+
+  it("is told before it ends that it loses events", { timeout: 60_000 }, async () => {
+    const { code, printed, warned } = await left("objective")
+    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/^at its end$/m) })
+    expect(warned).toContain("as fast as the objective of 1 % in 1d allows")
+  })
 })
 
 describe("what keeps a process", () => {

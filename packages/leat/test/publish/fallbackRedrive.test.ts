@@ -60,6 +60,42 @@ describe("sending on what a fallback holds", () => {
     )
   })
 
+  it("fences the sink too, before what stands behind something that had no answer", () => {
+    const places = fallbackPlaces()
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* openFalling(places, {
+          policy: [
+            { on: ["Timeout", "Unavailable"], then: "fallback" },
+            { on: ["Rejected"], then: "drop" }
+          ]
+        })
+        let [sends, fences] = [0, 0]
+        // Nothing else fences before it is sent on: the member that does has had a fence of its own.
+        places.farFaults = { send: () => (sends++ === 0 ? { kind: "fail", reason: "Unavailable" } : undefined) }
+        yield* notes.publish(note("k", "first"))
+        yield* until("it is sent on, and its partition is back", () => stored(places).length > 0 && isBack(leat)())
+        yield* notes.publish(note("k", "direct"))
+        sends = 0
+        places.farFaults = {
+          send: () => (sends++ === 0 ? { kind: "lateWrite", ms: 2000 } : undefined),
+          // The member cannot wait for the first of them.
+          fence: () => (fences++ < 2 ? "Unavailable" : undefined)
+        }
+        let asked = 0
+        places.nearFaults = { send: () => (asked++ === 0 ? { kind: "fail", reason: "Rejected" } : undefined) }
+        const refused = yield* Effect.exit(notes.publish(note("k", "refused")))
+        yield* notes.publish(note("k", "behind"))
+        yield* until("what is behind it was sent on", () => stored(places).includes("behind"))
+        yield* Effect.sleep(3000)
+        expect(Exit.isFailure(refused)).toBe(true)
+        expect(stored(places)).toEqual(["first", "direct", "behind"])
+        expect(fences).toBeGreaterThan(2)
+        expect(legRow(leat)).toMatchObject({ dropped: { Rejected: 1 }, droppedMayBeStored: 1, balanced: true })
+      })
+    )
+  })
+
   it("is waited for also where the fallback does not say where a record stands", () => {
     const places = fallbackPlaces()
     const known = new KnownIds(places.near)

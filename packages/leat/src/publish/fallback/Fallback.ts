@@ -2,6 +2,7 @@
  * The fallbacks of a sink: topics of other clusters that take what the destination does not, partition by partition. While a partition is on,
  * what is sent there goes to one of them, the first that takes it, and has ended once it is stored there.
  */
+import { Semaphore } from "effect"
 import type { PartitionBounds, Position, Writer } from "../../transport/index.ts"
 import { type FallbackPlace, type FallbackPlaces, settledOf } from "./openFallback.ts"
 
@@ -47,6 +48,12 @@ export class FallbackPart {
   isFresh = false
   /** Whether something may still land at the destination, which is fenced before anything is sent there again. */
   isOwed = false
+  /** Whether something that the sink had sent before may still land behind what is sent on: by another writer than its own. */
+  mayLandLate = false
+  /** Whether the sink is being fenced because of that: its partition does not go back meanwhile. */
+  isFencing = false
+  /** Whoever sends on from several places fences one after the other. */
+  readonly fencing = Semaphore.makeUnsafe(1)
   /** Pauses between two looks whether the destination is back, where nobody else looks; in milliseconds. */
   pauseMs = firstPauseMs
   lookedMs = 0
@@ -140,6 +147,7 @@ export class Fallback {
   /** From now on what is sent to the partition goes to the first place. */
   trip(part: FallbackPart, nowMs: number): void {
     part.isOwed = true
+    part.mayLandLate = true
     part.lookedMs = nowMs
     part.heldMs = firstHeldMs
     this.turn(part, 0, nowMs)

@@ -141,14 +141,14 @@ export class FallbackReturn {
             this.#findNew(look, rows)
             this.#waits(look.place, rows)
           }),
-          look.wake.waitFor(idleLookMs)
+          look.wake.idleFor(idleLookMs)
         )
       )
       if (look !== this.#looks[0]) return others
       const sinceMs = Math.max(...this.#fallback.parts.map(({ backSinceMs }) => backSinceMs))
       const leftMs = sinceMs + lastingMs - this.#pump.nowMs
       if (leftMs > 0) return look.wake.waitFor(leftMs)
-      if (!this.#isProven) return look.wake.waitFor(lastingMs)
+      if (!this.#isProven) return look.wake.idleFor(lastingMs)
       this.#home.over(sinceMs)
       return this.#fallback.back === "stay" ? look.wake.wait : others
     })
@@ -265,7 +265,7 @@ export class FallbackReturn {
     }
     // What it was turned on for goes there first, or a cluster that answers now and then would never be spared.
     if (part.isFresh && nowMs - part.onSinceMs < freshMs) return
-    if (part.isUnplaced || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
+    if (part.isUnplaced || part.isFencing || !this.#home.isUnsent(partition)) return this.#hold(partition, part, true)
     this.#turnOff(partition, part)
   }
 
@@ -308,7 +308,7 @@ export class FallbackReturn {
     const [{ wake }] = this.#looks
     return Effect.gen({ self: this }, function* () {
       const nextMs = Math.min(...on.map((partition) => dueMsOf(parts[partition])))
-      if (nextMs > this.#pump.nowMs) return yield* wake.waitFor(nextMs - this.#pump.nowMs)
+      if (nextMs > this.#pump.nowMs) return yield* wake.idleFor(nextMs - this.#pump.nowMs)
       // Each for itself: one that is not answered keeps no other waiting.
       for (const partition of on) {
         const part = parts[partition]

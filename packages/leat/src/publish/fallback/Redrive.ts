@@ -5,6 +5,7 @@
  */
 import { Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
+import { idleSleep } from "../../idleSleep.ts"
 import { warn } from "../../Telemetry.ts"
 import { contained } from "../../transport/contained.ts"
 import { endWithin } from "../../transport/endWithin.ts"
@@ -21,7 +22,7 @@ import {
   type Writer
 } from "../../transport/index.ts"
 import type { Pump } from "../Pump.ts"
-import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
+import { type HaltedRecord, isClosed, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import { ofPartition } from "../sendOn/ofPartition.ts"
 import { runsOf, wholeRecords } from "../sendOn/wholeRecords.ts"
 import { HangWatch } from "./HangWatch.ts"
@@ -65,6 +66,8 @@ export interface RedriveHome extends SendOnHome, RedriveEndingsHome {
   readonly sentOn: (place: FallbackPlace, partition: number, position: Position) => void
   /** Waits until all was sent on that the places before it hold of a partition. */
   readonly earlier: (place: FallbackPlace, partition: number) => Effect.Effect<void>
+  /** Has the sink fenced, where something that it has sent may land behind what is sent on. */
+  readonly sinkFenced: (partition: number, fence: Effect.Effect<void>) => Effect.Effect<void>
   /** Nothing is to be held back for what is sent on of the partition. */
   readonly letGo: (partition: number) => void
   /** Position behind what this leat has there. */
@@ -374,7 +377,7 @@ export class Redrive {
   /** What was not told yet is tried again, now and then. */
   #tellAgain(scope: Scope.Scope): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      yield* Effect.sleep(tellAgainMs)
+      yield* idleSleep(tellAgainMs)
       for (const part of [...this.#held, ...this.#apart]) {
         const { partition } = part
         // Noted by the fiber itself: where the member ends meanwhile it never begins.
@@ -401,8 +404,7 @@ export class Redrive {
   #stands(partition: number, reason: string | undefined): void {
     this.#home.letGo(partition)
     const { nowMs } = this.#pump
-    const isClosed = reason === "Closed" || reason === "Fenced"
-    if (!isClosed || nowMs < this.#reopenMs) return
+    if (!isClosed(reason) || nowMs < this.#reopenMs) return
     this.#reopenMs = nowMs + reopenMs
     Deferred.doneUnsafe(this.#broken, Effect.void)
   }
@@ -422,6 +424,7 @@ export class Redrive {
       if (gap === "corrupt" || gap === "expired") yield* this.#missing(held, records[0]?.position ?? next, why)
       if (!held.isFenced) yield* this.#sendOn.fence(held)
       held.isFenced = true
+      yield* this.#home.sinkFenced(partition, this.#sendOn.fence(held, this.#home.destination))
       for (const some of runsOf(records, settledRecords)) {
         if (isHoled) yield* this.#missing(held, some[0]?.position ?? next, why)
         yield* this.#sendOn.send(held, some)

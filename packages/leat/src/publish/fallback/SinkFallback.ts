@@ -396,6 +396,24 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     return this.#earlier[index]?.sentOn(partition) ?? Effect.void
   }
 
+  /** What has no answer yet has nothing behind it in a fallback. */
+  sinkFenced(number: number, fence: Effect.Effect<void>): Effect.Effect<void> {
+    const part = this.#fallback.parts[number]
+    const isAnswered = () => this.#sink.find(number)?.unanswered.every(({ isOfSpill }) => isOfSpill) ?? true
+    if (part === undefined) return Effect.void
+    const fenced = Effect.suspend(() => {
+      if (!part.isOn || !part.mayLandLate || !isAnswered()) return Effect.void
+      part.isFencing = true
+      return Effect.andThen(fence, () => Effect.sync(() => void (part.mayLandLate = false)))
+    })
+    return part.fencing.withPermits(1)(
+      Effect.ensuring(
+        fenced,
+        Effect.sync(() => void (part.isFencing = false))
+      )
+    )
+  }
+
   letGo(partition: number): void {
     this.#return.letGo(partition)
   }

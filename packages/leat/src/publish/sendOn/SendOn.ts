@@ -443,22 +443,30 @@ export class SendOn {
     return "ending" in decision && (decision.ending === "drop" || decision.ending === "deadLetter")
   }
 
-  /** Until it has returned: what is in doubt must not land behind what is sent on. */
-  fence(part: SentPartition): Effect.Effect<void> {
+  /**
+   * Until it has returned: what is in doubt must not land behind what is sent on. Another writer than its own that is closed for good never fences any more,
+   * and is not waited for.
+   */
+  fence(part: SentPartition, writer = part.writer): Effect.Effect<void> {
     const { leg } = this.#home
-    const { partition, writer } = part
+    const { partition } = part
     return Effect.gen({ self: this }, function* () {
       if (this.#pump.transport.capabilities.fencing === "none") return
       for (let failures = 1; ; failures++) {
         const sentAtMs = this.#pump.nowMs
         const failure = yield* boundedFence(writer, partition, leg.sink, leg.timeoutMs)
-        if (failure === undefined) return
+        if (failure === undefined || (writer !== part.writer && isClosed(failure.tag))) return
         this.#home.fails(partition, sentAtMs, `${failure.tag}: ${failure.detail}`)
         part.stands(failure.tag)
         yield* pause(failures)
       }
     })
   }
+}
+
+/** Whether a writer that says so sends nothing any more. */
+export function isClosed(reason: string | undefined): boolean {
+  return reason === "Closed" || reason === "Fenced"
 }
 
 /** Position behind them. */

@@ -101,11 +101,12 @@ function* bucketsReordered(chronicle: Chronicle, copies: ReadonlyArray<Copy>, wh
 }
 
 /**
- * It had no answer of its destination, was refused by the fallback, and has ended otherwise: it is not sent on from there. Those behind it are, by a writer whose fence says
- * nothing about that of the sink, so it may still land behind them (decision 41).
+ * It had no answer of its destination, was refused by the fallback, and has ended otherwise: it is not sent on from there. Those behind it are. The process that has sent it fences its
+ * sink before that; another one cannot, so it may still land behind them (decision 41).
  */
-function mayLandLate({ fallbacks }: Chronicle, { sink, place, attempts }: LegFact): boolean {
-  return fallbacks.has(sink) && (place === "deadLettered" || place === "dropped") && attempts > 1
+function mayLandLate({ fallbacks, processes }: Chronicle, { leat, sink, place, attempts }: LegFact): boolean {
+  const hasOthers = processes.some((process) => process.leat !== leat)
+  return hasOthers && fallbacks.has(sink) && (place === "deadLettered" || place === "dropped") && attempts > 1
 }
 
 function* callsReordered(chronicle: Chronicle, stream: string): Iterable<Verdict> {

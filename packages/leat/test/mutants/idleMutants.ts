@@ -1,0 +1,182 @@
+import type { Mutant } from "./Mutant.ts"
+
+const ends = "ends though something is looked at or told now and then"
+const foundBy = "promise/processEnd.test.ts"
+
+/** What looks, or tells, only now and then, and keeps a process that has nothing else to do. */
+export const idleMutants: ReadonlyArray<Mutant> = [
+  {
+    name: "the announcing of a ledger keeps a process",
+    file: "transport/Announcer.ts",
+    find: `Effect.map(idleSleep(everyMs),`,
+    replace: `Effect.map(Effect.sleep(everyMs),`,
+    foundBy,
+    test: "announces its ledger once more before it ends"
+  },
+  {
+    name: "a process ends with its last second not announced",
+    file: "transport/Announcer.ts",
+    find: `if (!isLast) ending.signal()`,
+    replace: `if (isLast) ending.signal()`,
+    foundBy,
+    test: "announces its ledger once more before it ends"
+  },
+  {
+    name: "a process that ends announces its ledger for ever",
+    file: "transport/Announcer.ts",
+    find: `if (!isLast) ending.signal()`,
+    replace: `ending.signal()`,
+    foundBy,
+    test: "announces its ledger once more before it ends"
+  },
+  {
+    name: "a process is never at its end",
+    file: "beforeExit.ts",
+    find: `process.on("beforeExit", runAll)`,
+    replace: `process.on("exit", runAll)`,
+    foundBy,
+    test: "announces its ledger once more before it ends"
+  },
+  {
+    name: "an objective keeps a process",
+    file: "loss/LossWatch.ts",
+    find: `yield* idleSleep(lookEveryMs)`,
+    replace: `yield* Effect.sleep(lookEveryMs * 6)`,
+    foundBy,
+    test: "is told before it ends that it loses events"
+  },
+  {
+    name: "a short program is not told that it loses events",
+    file: "loss/LossWatch.ts",
+    find: `yield* beforeExit(() => this.look())`,
+    replace: `yield* beforeExit(() => undefined)`,
+    foundBy,
+    test: "is told before it ends that it loses events"
+  },
+  {
+    name: "a routes file keeps a process",
+    file: "routes/RoutesFile.ts",
+    find: `yield* idleSleep(everyMs(every))`,
+    replace: `yield* Effect.sleep(everyMs(every))`,
+    foundBy,
+    test: `${ends}: file`
+  },
+  {
+    name: "references that are read again keep a process",
+    file: "TableSwaps.ts",
+    find: `idleSleep(renewEveryMs)`,
+    replace: `Effect.sleep(renewEveryMs)`,
+    foundBy,
+    test: `${ends}: reference`
+  },
+  {
+    name: "looks at the number of partitions keep a process",
+    file: "publish/PartitionWatch.ts",
+    find: `      yield* idleSleep(roundMs)
+      for (const topic of this.#watched.keys()) {
+        yield* idleSleep(betweenMs)`,
+    replace: `      yield* Effect.sleep(roundMs)
+      for (const topic of this.#watched.keys()) {
+        yield* Effect.sleep(betweenMs)`,
+    foundBy,
+    test: `${ends}: growable`
+  },
+  {
+    name: "looks at what others have in a fallback keep a process",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `look.wake.idleFor(idleLookMs)`,
+    replace: `look.wake.waitFor(idleLookMs)`,
+    foundBy,
+    test: `${ends}: redrive`
+  },
+  {
+    name: "looks at markers that wait keep a process",
+    file: "publish/fallback/Redrive.ts",
+    find: `yield* idleSleep(tellAgainMs)`,
+    replace: `yield* Effect.sleep(tellAgainMs)`,
+    foundBy,
+    test: `${ends}: redrive`
+  },
+  {
+    name: "looks whether a destination is back keep a process",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `yield* wake.idleFor(nextMs - this.#pump.nowMs)`,
+    replace: `yield* wake.waitFor(60_000 + nextMs - this.#pump.nowMs)`,
+    foundBy,
+    test: `${ends}: stay`
+  },
+  {
+    name: "looks whether a destination that is back has stored something keep a process",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `if (!this.#isProven) return look.wake.idleFor(lastingMs)`,
+    replace: `if (!this.#isProven) return look.wake.waitFor(lastingMs)`,
+    foundBy,
+    test: `${ends}: stayBack`
+  },
+  {
+    name: "looks of a coordinator keep a process",
+    file: "moves/Coordinator.ts",
+    find: `yield* news.idleFor(lookMs)`,
+    replace: `yield* news.waitFor(lookMs)`,
+    foundBy,
+    test: `${ends}: control`
+  },
+  {
+    name: "looks whether a stream is moved keep a process",
+    file: "moves/Moves.ts",
+    find: `(this.#isMoving ? Effect.sleep(movingMs) : idleSleep(movingMs))`,
+    replace: `Effect.sleep(movingMs)`,
+    foundBy,
+    test: `${ends}: control`
+  },
+  {
+    name: "looks for what a bystander owes keep a process",
+    file: "moves/Moves.ts",
+    find: `        idleSleep(movingMs),
+        Effect.suspend(() => this.#bystander`,
+    replace: `        Effect.sleep(movingMs),
+        Effect.suspend(() => this.#bystander`,
+    foundBy,
+    test: `${ends}: control`
+  },
+  {
+    name: "looks whether the control stream is open keep a process",
+    file: "moves/Moves.ts",
+    find: `yield* idleSleep(openMs)`,
+    replace: `yield* Effect.sleep(openMs)`,
+    foundBy,
+    test: `${ends}: controlAway`
+  },
+  {
+    name: "tries to open the control stream keep a process",
+    file: "routesSource.ts",
+    find: `Effect.andThen(idleSleep(againEveryMs), connect)`,
+    replace: `Effect.andThen(Effect.sleep(againEveryMs), connect)`,
+    foundBy,
+    test: `${ends}: controlAway`
+  },
+  {
+    name: "looks at the control stream keep a process",
+    file: "control/ControlStream.ts",
+    find: `idleSleep(Duration.toMillis(lookEvery))`,
+    replace: `Effect.sleep(lookEvery)`,
+    foundBy,
+    test: `${ends}: control`
+  },
+  {
+    name: "beats keep a process",
+    file: "control/ControlStream.ts",
+    find: `idleSleep(Duration.toMillis(beatEvery))`,
+    replace: `Effect.sleep(beatEvery)`,
+    foundBy,
+    test: `${ends}: control`
+  },
+  {
+    name: "looks for a document of the fleet keep a process",
+    file: "control/ControlledRoutes.ts",
+    find: `yield* idleSleep(lookMs)`,
+    replace: `yield* Effect.sleep(lookMs)`,
+    foundBy,
+    test: `${ends}: control`
+  }
+]
