@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import type { Leg } from "../routes/Route.ts"
-import { allOrNothing } from "../transport/contained.ts"
+import { allOrNothing, contained } from "../transport/contained.ts"
 import { type Transport, TransportError, type Writer } from "../transport/index.ts"
 import type { FallbackPlaces } from "./fallback/openFallback.ts"
 import { type Compaction, openTopic } from "./openTopic.ts"
@@ -38,8 +38,11 @@ export interface Places {
 export function openPlaces({ leg, pump, compaction, away, spill, fallback }: Opened): Opening<Places> {
   const { transport } = pump
   const { topic, sink } = leg
-  const topicOf = { topic, sink, compaction: away === undefined ? compaction : undefined }
-  const opened = Effect.suspend(() => openTopic(transport, topicOf))
+  const opened = Effect.suspend(() =>
+    away === undefined
+      ? openTopic(transport, { topic, sink, compaction })
+      : contained(transport.openWriter(topic), sink)
+  )
   const all = Effect.gen(function* () {
     const writer = yield* opened
     const { partitions } = writer
