@@ -384,7 +384,10 @@ export function moveWorld(seed: number): MoveWorld {
      * A topic is given twice as many partitions, and the place in it stays as it is, also for later documents: groups of the memory broker have the
      * partitions that there were when they came.
      */
-    const grow = ({ cluster, topic }: Place) => {
+    const grow = (place: Place) => {
+      // What a process has left in a spill of so many partitions is looked for by nobody where the topic has more since (decision 37).
+      if (spillsAt.has(place)) return
+      const { cluster, topic } = place
       const found = brokers[cluster as "near" | "far"].find(topic)
       const partitions = (found?.partitions ?? []) as Array<MemoryPartition>
       // Partitions that do not divide the buckets are refused.
