@@ -375,7 +375,8 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. Throws `TransportError` or `RouteError`.
+   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. What cannot be read as an event, and positions at which nothing is any
+   * more because retention took it or it does not verify (`gap`), come as a `fault` in place of an event. Throws `TransportError` or `RouteError`.
    *
    * @example
    * ```ts
