@@ -17,6 +17,7 @@ import type { StoredEvent, StoredRange } from "../consume/storedRanges.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
+import { oneByOne } from "./oneByOne.ts"
 import { givenOptions, optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import { waited, type WaitOptions } from "./waited.ts"
@@ -385,7 +386,7 @@ export class PromiseStream<T> {
    * ```
    */
   read(range: StoredRange): AsyncIterable<StoredEvent<T>> {
-    return Stream.toAsyncIterable(this.#stream.read(range))
+    return oneByOne(Stream.toAsyncIterable(this.#stream.read(range)))
   }
 
   #rejected({ path, message }: RouteFault): Rejected {

@@ -66,6 +66,22 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     test: "what cannot be read"
   },
   {
+    name: "who asks for the next one before the last has come is told that there is none",
+    file: "promise/oneByOne.ts",
+    find: `last.then(() => iterator.next())`,
+    replace: `iterator.next()`,
+    foundBy: stored,
+    test: "several at once"
+  },
+  {
+    name: "who leaves waits until the one that was asked for has come",
+    file: "promise/oneByOne.ts",
+    find: `return: () => iterator.return?.() ??`,
+    replace: `return: () => last.then(() => iterator.return?.()) as never ??`,
+    foundBy: "promise/oneByOne.test.ts",
+    test: "ends all who wait"
+  },
+  {
     name: "who reads without a group is not told of what is gone behind the last record",
     file: "consume/StoredEvents.ts",
     find: `    this.#passOver(batch.next, batch.gap, found)
