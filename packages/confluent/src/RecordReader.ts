@@ -42,29 +42,33 @@ export class RecordReader {
   read(topic: string, partition: number, range: Range): Stream.Stream<ReceivedBatch, TransportError> {
     const range$ = this.#positionsOf(topic, partition, range)
     return Stream.unwrap(
-      Effect.map(range$, ({ from, to }) => {
-        if (from >= to) return Stream.empty
+      Effect.map(range$, ({ at, from, to }) => {
+        // The client says of nothing why it is not there: it is asked before.
+        const expired: ReadonlyArray<ReceivedBatch> =
+          from > at ? [{ records: [], next: BigInt(from), gap: "expired" }] : []
+        if (from >= to) return Stream.fromIterable(expired)
         const reading = Effect.acquireRelease(this.#take, (one) => this.#give(one))
-        return Stream.unwrap(
+        const kept = Stream.unwrap(
           Effect.map(reading, (one) =>
             Stream.unwrap(
               Effect.as(
                 one.assign(topic, partition, from),
-                Stream.unfold(from, (at) => one.next(topic, partition, at, to))
+                Stream.unfold(from, (next) => one.next(topic, partition, next, to))
               )
             )
           )
         )
+        return Stream.concat(Stream.fromIterable(expired), kept)
       })
     )
   }
 
-  /** The range in offsets; an open end is the current end of the partition. */
+  /** The range in offsets; an open end is the current end of the partition. `at`: where it is to begin, `from`: the first one of it that is still kept. */
   #positionsOf(
     topic: string,
     partition: number,
     range: Range
-  ): Effect.Effect<{ readonly from: number; readonly to: number }, TransportError> {
+  ): Effect.Effect<{ readonly at: number; readonly from: number; readonly to: number }, TransportError> {
     return Effect.gen({ self: this }, function* () {
       const count = yield* this.#control.partitions("read", topic)
       if (!(partition >= 0 && partition < count)) {
@@ -78,15 +82,15 @@ export class RecordReader {
           (found) => found.get(partition) ?? end
         )
       if ("fromTimeMs" in range) {
-        return {
-          from: yield* at(range.fromTimeMs),
-          to: range.toTimeMs === undefined ? end : yield* at(range.toTimeMs)
-        }
+        const from = yield* at(range.fromTimeMs)
+        return { at: from, from, to: range.toTimeMs === undefined ? end : yield* at(range.toTimeMs) }
       }
-      const from = offsetOf(range.fromPosition, "read")
-      if (from instanceof TransportError) return yield* from
+      const begin = offsetOf(range.fromPosition, "read")
+      if (begin instanceof TransportError) return yield* begin
       const to = range.toPosition === undefined ? end : Math.min(end, Number(range.toPosition))
-      return { from, to }
+      if (begin >= to) return { at: begin, from: begin, to }
+      const first = (yield* this.#control.edges("read", topic, [partition], "earliest")).get(partition) ?? 0
+      return { at: begin, from: Math.min(Math.max(begin, first), to), to }
     })
   }
 

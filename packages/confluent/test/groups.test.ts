@@ -4,7 +4,31 @@ import { confluentTransport } from "@leat/confluent"
 import { Effect, Exit, Pull, Scope, Stream } from "effect"
 import { batchOf, type Lane, type ReceivedBatch, type Transport, type TransportError } from "leat/transport"
 import { expect, it } from "vitest"
+import { loadClient } from "../src/client/client.ts"
 import { firstLane, numbered, readValues, send, topicOf, until, valuesOf } from "./bench.ts"
+
+interface DeletingAdmin {
+  readonly deleteRecords: (
+    before: ReadonlyArray<{ readonly topic: string; readonly partition: number; readonly offset: number }>,
+    options: { readonly timeout: number },
+    done: (error: unknown) => void
+  ) => void
+  readonly disconnect: () => void
+}
+
+/** Lets a broker delete what stands before a position: what retention does after days. */
+const deleteBefore = (bootstrap: string, topic: string, offset: number) =>
+  new Promise<void>((resolve, reject) => {
+    const { AdminClient } = loadClient() as unknown as {
+      readonly AdminClient: { readonly create: (config: Readonly<Record<string, string>>) => DeletingAdmin }
+    }
+    const admin = AdminClient.create({ "bootstrap.servers": bootstrap })
+    admin.deleteRecords([{ topic, partition: 0, offset }], { timeout: 10_000 }, (error) => {
+      admin.disconnect()
+      if (error instanceof Error) reject(error)
+      else resolve()
+    })
+  })
 
 describeKafka(
   "@leat/confluent in a group",
@@ -150,6 +174,25 @@ describeKafka(
           expect(yield* Effect.flip(lane.settle(5n))).toMatchObject({ reason: "LaneLost" })
           const ended = yield* Effect.exit(pull)
           expect(Exit.isFailure(ended) && !Pull.isDoneCause(ended.cause)).toBe(true)
+        })
+      ))
+
+    it("what retention has deleted of a range is told as expired, and not as compacted", () =>
+      run((transport) =>
+        Effect.gen(function* () {
+          const { topic, writer } = yield* topicOf(transport, 1)
+          yield* send(writer, 0, numbered(10), 5000)
+          yield* Effect.promise(() => deleteBefore(bootstrap, topic, 7))
+          const told = (fromPosition: bigint, toPosition: bigint) =>
+            Effect.map(Stream.runCollect(transport.read(topic, 0, { fromPosition, toPosition })), (batches) =>
+              batches.map(({ records, next, gap }) => [gap, next, records.length])
+            )
+          expect(yield* told(2n, 10n)).toEqual([
+            ["expired", 7n, 0],
+            [undefined, 10n, 3]
+          ])
+          expect(yield* told(2n, 5n)).toEqual([["expired", 5n, 0]])
+          expect(yield* told(7n, 9n)).toEqual([[undefined, 9n, 2]])
         })
       ))
 

@@ -243,7 +243,8 @@ export class EventStream<T> {
 
   /**
    * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. Who reads the ranges of a partition one after the other has
-   * each key in its order. Copies come as they lie. Fails with the error of the transport, and with `RouteError` where the range is none.
+   * each key in its order. Copies come as they lie. What cannot be read as an event, and positions at which nothing is any more because retention took it or it does not verify (`gap`), come as a
+   * `fault` in place of an event. Fails with the error of the transport, and with `RouteError` where the range is none.
    *
    * @example
    * ```ts

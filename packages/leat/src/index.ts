@@ -46,7 +46,7 @@ export { type FailedPart, PartlyFailed } from "./consume/PartlyFailed.ts"
 export * as Inbox from "./consume/Inbox.ts"
 export { NotCaughtUp } from "./consume/NotCaughtUp.ts"
 export type { HaltedReadLane } from "./consume/SourceOptions.ts"
-export type { StoredEvent, StoredInfo, StoredRange } from "./consume/storedRanges.ts"
+export type { StoredEvent, StoredGap, StoredInfo, StoredRange } from "./consume/storedRanges.ts"
 export type { EventStream } from "./Stream.ts"
 export type {
   Delivery,

@@ -91,29 +91,21 @@ export interface ReadFrom {
 const keyText = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /**
- * The info of one attempt. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. Bytes are copied
- * for whoever asks: the record's own are those of its whole batch, and its retry and its dead letter are made of them.
+ * What a record says, and where it stands. Everything is read from the record when it is asked for: most handlers ask for two fields, or none. Bytes are
+ * copied for whoever asks: the record's own are those of its whole batch, and its retry and its dead letter are made of them.
  */
-export class RecordDelivery implements DeliveryInfo {
+export class RecordInfo implements Omit<DeliveryInfo, "attempt" | "signal"> {
   readonly #records: ReceivedRecords
   readonly #index: number
   readonly #from: ReadFrom
-  readonly attempt: number
-  /** Its handler has succeeded, whatever becomes of the fiber that waits for it. */
-  hasSucceeded = false
-  /** Its consumer has it in his hands. */
-  isTaken = false
-  #whenTaken: (() => void) | undefined
   #meta: RecordMeta | undefined
   /** What it has given out. */
   #given: { key?: Uint8Array | null; headers?: ReadonlyArray<Header> } | undefined
-  #aborting: AbortController | undefined
 
-  constructor(records: ReceivedRecords, index: number, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
+  constructor(records: ReceivedRecords, index: number, from: ReadFrom, meta: RecordMeta | undefined) {
     this.#records = records
     this.#index = index
     this.#from = from
-    this.attempt = attempt + (meta?.attemptsBefore ?? 0)
     this.#meta = meta
   }
 
@@ -142,10 +134,6 @@ export class RecordDelivery implements DeliveryInfo {
   }
   get storedAtMs(): number {
     return this.#records.timeMs(this.#index)
-  }
-  get signal(): AbortSignal {
-    this.#aborting ??= new AbortController()
-    return this.#aborting.signal
   }
   get id(): EventId | undefined {
     return this.#says.id
@@ -204,6 +192,45 @@ export class RecordDelivery implements DeliveryInfo {
     return this.#meta
   }
 
+  /** For logs: what is there, as one line of JSON has it, without a key that is personal. */
+  toJSON(): object {
+    const { cluster, topic, partition, position, key, id, timeMs, correlationId, causationId, traceparent } = this
+    const idText = id === undefined ? undefined : formatEventId(id)
+    return {
+      cluster,
+      topic,
+      partition,
+      position: `${position}`,
+      key: this.#from.isKeyPersonal ? "***" : key,
+      id: idText,
+      timeMs,
+      correlationId,
+      causationId,
+      traceparent
+    }
+  }
+}
+
+/** The info of one attempt. */
+export class RecordDelivery extends RecordInfo implements DeliveryInfo {
+  readonly attempt: number
+  /** Its handler has succeeded, whatever becomes of the fiber that waits for it. */
+  hasSucceeded = false
+  /** Its consumer has it in his hands. */
+  isTaken = false
+  #whenTaken: (() => void) | undefined
+  #aborting: AbortController | undefined
+
+  constructor(records: ReceivedRecords, index: number, from: ReadFrom, attempt: number, meta: RecordMeta | undefined) {
+    super(records, index, from, meta)
+    this.attempt = attempt + (meta?.attemptsBefore ?? 0)
+  }
+
+  get signal(): AbortSignal {
+    this.#aborting ??= new AbortController()
+    return this.#aborting.signal
+  }
+
   /** Says that its consumer has it from now on. False: it was taken back before. */
   take(): boolean {
     if (this.#aborting?.signal.aborted === true) return false
@@ -224,23 +251,7 @@ export class RecordDelivery implements DeliveryInfo {
     this.#aborting.abort(reason)
   }
 
-  /** For logs: what is there, as one line of JSON has it, without a key that is personal. */
-  toJSON(): object {
-    const { cluster, topic, partition, position, key, attempt, id, timeMs, correlationId, causationId, traceparent } =
-      this
-    const idText = id === undefined ? undefined : formatEventId(id)
-    return {
-      cluster,
-      topic,
-      partition,
-      position: `${position}`,
-      key: this.#from.isKeyPersonal ? "***" : key,
-      attempt,
-      id: idText,
-      timeMs,
-      correlationId,
-      causationId,
-      traceparent
-    }
+  override toJSON(): object {
+    return { ...super.toJSON(), attempt: this.attempt }
   }
 }

@@ -18,10 +18,15 @@ const everyMsMax = 3_600_000
 export function forgetIds(inbox: Inbox, group: string, stream: string, waitsMs: () => number): Effect.Effect<never> {
   const horizonMs = inbox.horizonMs ?? horizonMsDefault
   let isTold = false
+  const left = Telemetry.warn(
+    `the forget of the inbox of the group ${group} of ${stream} did not end within 5 seconds after it was interrupted, and is not waited for any longer; it may still run`
+  )
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
-    const why = yield* effectTrouble("forget of the inbox", () =>
-      inbox.forget({ group, beforeMs: nowMs - horizonMs - waitsMs() })
+    const why = yield* effectTrouble(
+      "forget of the inbox",
+      () => inbox.forget({ group, beforeMs: nowMs - horizonMs - waitsMs() }),
+      left
     )
     if (why !== undefined && !isTold)
       yield* Telemetry.warn(

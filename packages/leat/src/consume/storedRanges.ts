@@ -4,18 +4,14 @@
  * them in this order reads every key in the order in which it was published.
  */
 import { Effect, Stream } from "effect"
-import type { DeliveryInfo, ReadFrom } from "./DeliveryInfo.ts"
-import { RecordDelivery } from "./DeliveryInfo.ts"
-import { readEvent } from "./readEvent.ts"
-import { NoEvent, type SourceOptions } from "./SourceOptions.ts"
+import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import type { SourceOptions } from "./SourceOptions.ts"
+import { StoredEvents } from "./StoredEvents.ts"
 import type { Whereabouts } from "./Whereabouts.ts"
 import type { Epoch } from "../control/Placement.ts"
 import { isObject, kindOf, shown } from "../given/takes.ts"
 import { type Leg, RouteError } from "../routes/Routes.ts"
-import { isOfEpoch } from "../record/isOfEpoch.ts"
-import { readMeta } from "../record/Wire.ts"
-import { recordsOf } from "../transport/ReceivedRecords.ts"
-import type { PartitionBounds, Position, ReceivedBatch, Transport, TransportError } from "../transport/index.ts"
+import type { PartitionBounds, Position, Transport, TransportError } from "../transport/index.ts"
 
 /** Positions [from, to) of one partition of a topic in which events of a stream lie. */
 export interface StoredRange {
@@ -31,15 +27,25 @@ export interface StoredRange {
   readonly settled?: Position
 }
 
-/** What is told of an event that is read without a group: nobody handles it. */
+/** What is told of an event that is read without a group: nobody handles it. Of a `gap` only where it begins: it has no key, and its `storedAtMs` is NaN. */
 export type StoredInfo = Omit<DeliveryInfo, "attempt" | "signal">
+
+/** Positions [from, to) of a range at which nothing can be read any more. */
+export interface StoredGap {
+  /** `expired`: retention has deleted what stood there, since the range was asked for; `corrupt`: what is stored there does not verify. */
+  readonly reason: "expired" | "corrupt"
+  readonly from: Position
+  readonly to: Position
+}
 
 /** An event as it is stored. */
 export interface StoredEvent<T> {
   /** Undefined: a tombstone, or what `fault` says. */
   readonly event: T | undefined
-  /** Why the record cannot be read as an event. */
+  /** Why the record cannot be read as an event, or why no record is there. */
   readonly fault?: string
+  /** Where no record is there: how many are missing is not known, positions may be those of other streams. What compaction has superseded is no gap. */
+  readonly gap?: StoredGap
   readonly info: StoredInfo
 }
 
@@ -130,7 +136,7 @@ function latest(one: Position, other: Position): Position {
   return one > other ? one : other
 }
 
-/** The events of a range, in the order in which they lie. What is no event of the stream, or of another epoch, is left out. */
+/** The events of a range, in the order in which they lie, with what is not there any more. What is no event of the stream, or of another epoch, is left out. */
 export function readStored<T>(
   parts: StoredParts<T>,
   range: StoredRange
@@ -140,11 +146,11 @@ export function readStored<T>(
   const { cluster, topic, partition, from, to } = range
   if (from >= to) return Stream.empty
   const read = (transport: Transport) =>
-    Stream.flattenIterable(
-      Stream.map(transport.read(topic, partition, { fromPosition: from, toPosition: to }), (batch) =>
-        eventsOf(parts, range, batch)
-      )
-    )
+    Stream.suspend(() => {
+      const events = new StoredEvents(parts, range)
+      const batches = transport.read(topic, partition, { fromPosition: from, toPosition: to })
+      return Stream.flattenIterable(Stream.map(batches, (batch) => events.of(batch)))
+    })
   const { leg, transport, whereabouts } = parts
   if (cluster === leg.cluster) return read(transport)
   if (whereabouts === undefined) {
@@ -152,29 +158,6 @@ export function readStored<T>(
     return Stream.fail(new RouteError({ faults: [{ path: "range.cluster", message }] }))
   }
   return Stream.unwrap(Effect.map(whereabouts.transportOf(cluster), read))
-}
-
-function eventsOf<T>(
-  { stream, type, decode, isKeyPersonal, whereabouts }: StoredParts<T>,
-  { cluster, topic, partition, epoch }: StoredRange,
-  batch: ReceivedBatch
-): ReadonlyArray<StoredEvent<T>> {
-  const records = recordsOf(batch)
-  const firstEpoch = whereabouts?.placement()?.epochs[0]?.epoch
-  const from: ReadFrom = { cluster, topic, stream, partition, isKeyPersonal }
-  const found: Array<StoredEvent<T>> = []
-  for (let index = 0; index < records.length; index++) {
-    const isPlain = firstEpoch === undefined && records.isPlainEvent(index, stream)
-    const meta = isPlain ? undefined : readMeta(records.headers(index), stream)
-    if (firstEpoch !== undefined && !isOfEpoch(epoch, firstEpoch, meta?.epoch)) continue
-    const event = readEvent({ stream, type, decode }, meta, records, index)
-    const info = new RecordDelivery(records, index, from, 1, meta)
-    if (!(event instanceof NoEvent)) found.push({ event, info })
-    else if (event.failure === undefined) found.push({ event: undefined, info })
-    else if ("tag" in event.failure)
-      found.push({ event: undefined, fault: event.failure.detail ?? event.failure.tag, info })
-  }
-  return found
 }
 
 function rangeFault(range: unknown): string | undefined {

@@ -17,6 +17,7 @@ import type { StoredEvent, StoredRange } from "../consume/storedRanges.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
+import { oneByOne } from "./oneByOne.ts"
 import { givenOptions, optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import { waited, type WaitOptions } from "./waited.ts"
@@ -375,7 +376,8 @@ export class PromiseStream<T> {
   }
 
   /**
-   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. Throws `TransportError` or `RouteError`.
+   * Reads a range that `stored` gives, or a part of one, without a group and beside every consumer, and ends. What cannot be read as an event, and positions at which nothing is any
+   * more because retention took it or it does not verify (`gap`), come as a `fault` in place of an event. Throws `TransportError` or `RouteError`.
    *
    * @example
    * ```ts
@@ -384,7 +386,7 @@ export class PromiseStream<T> {
    * ```
    */
   read(range: StoredRange): AsyncIterable<StoredEvent<T>> {
-    return Stream.toAsyncIterable(this.#stream.read(range))
+    return oneByOne(Stream.toAsyncIterable(this.#stream.read(range)))
   }
 
   #rejected({ path, message }: RouteFault): Rejected {

@@ -353,7 +353,10 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   driven(partition: PumpedPartition, hasFailed: boolean): void {
     const hasHalted = partition.halted !== undefined || partition.haltedLanes.length > 0
     if (hasHalted) tellHalts(this, this.#pump, partition)
-    if (this.#closing === "draining" && (hasFailed || hasHalted)) this.#dropStanding()
+    if (this.#closing === "draining" && (hasFailed || hasHalted)) {
+      this.fallback?.tryNow(partition.partition)
+      this.#dropStanding()
+    }
     this.#standIn?.driven(partition.partition)
     this.breaker?.driven(partition.partition)
     this.#leave(partition)
@@ -415,7 +418,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #close(drainMs: number): Effect.Effect<void> {
     const begin = () => {
       this.#closing = "draining"
-      lastAttempt(this.#all, this.breaker)
+      lastAttempt(this.#all, this.#undelivered, this.breaker)
       for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)

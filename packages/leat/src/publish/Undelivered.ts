@@ -82,6 +82,11 @@ export class Undelivered {
     })
   }
 
+  /** Letters that wait for their next attempt have it at once. */
+  tryNow(): void {
+    this.#letters?.tryNow()
+  }
+
   /** Ends what is on its way, for which nobody waits any more. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => this.#letters?.close ?? Effect.void)
 

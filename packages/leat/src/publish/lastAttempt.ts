@@ -1,6 +1,7 @@
 /**
  * What a sink that closes still tries: its cluster may be well again, and what is left when the time is over is dropped. Each lane has one attempt at
- * once, under its rules otherwise: attempts count on, the order stays, and an open breaker lets one probe go.
+ * once, and so have dead letters, under their rules otherwise: attempts count on, the order stays, and an open breaker lets one probe go. Where the attempt
+ * of a partition that has fallen back fails, `FallbackReturn.tryNow` has the first cluster asked at once.
  */
 import { isPassing } from "../reasons.ts"
 import type { Halted } from "./LaneHome.ts"
@@ -8,6 +9,7 @@ import type { PumpedLane } from "./Pumped.ts"
 
 export function lastAttempt(
   lanes: ReadonlyArray<PumpedLane>,
+  letters: { readonly tryNow: () => void },
   breaker: { readonly probeNow: () => void } | undefined
 ): void {
   for (const lane of lanes) {
@@ -16,6 +18,7 @@ export function lastAttempt(
     if (mayPass(lane.halted)) lane.tryNow()
     if (mayPass(lane.partition.halted)) lane.partition.tryNow()
   }
+  letters.tryNow()
   breaker?.probeNow()
 }
 

@@ -11,6 +11,7 @@ import { type Transport, TransportError } from "./index.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import { lettersRetention } from "./everything.ts"
 import { type Answers, LetterWriter } from "./LetterWriter.ts"
+import { Pauses } from "./Pauses.ts"
 import { StorageWatch } from "./StorageWatch.ts"
 
 /** Pause before an opening is tried again: the first one, and the longest, in milliseconds. */
@@ -70,6 +71,7 @@ export class DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #wake: Wake
   readonly #watch = new StorageWatch()
+  readonly #pauses = new Pauses()
   /** Those that are in no line yet. */
   #letters: Array<Letter> = []
   /** By partition of the topic. */
@@ -92,6 +94,11 @@ export class DeadLetters {
     if (++this.#count >= this.#tidyAt) this.#tidy()
     this.#running ??= Effect.runForkWith(this.#options.context)(this.#run)
     this.#wake.signal()
+  }
+
+  /** Whatever waits for its next attempt has it at once. */
+  tryNow(): void {
+    this.#pauses.end()
   }
 
   /** Ends what is on its way, for which nobody waits any more, and waits until the writers are closed: before their transport is. */
@@ -256,7 +263,7 @@ export class DeadLetters {
         const error = Option.getOrElse(Cause.findErrorOption(exit.cause), () => this.#unknown(exit.cause))
         if (!error.isRetryable) return yield* error
         this.#tellWaiting(opening, error)
-        yield* Effect.sleep(Math.min(againMs * 2 ** failures++, againMsMax))
+        yield* this.#pauses.of(Math.min(againMs * 2 ** failures++, againMsMax))
       }
     })
   }
@@ -265,7 +272,7 @@ export class DeadLetters {
   #openOnce(writers: Scope.Scope): Effect.Effect<LetterWriter, TransportError> {
     const { transport, topic, deadLetters, areRetried } = this.#options
     const kept = areRetried === true ? {} : lettersRetention(transport)
-    const writer = LetterWriter.open({ transport, deadLetters, topic, ...kept, writers })
+    const writer = LetterWriter.open({ transport, deadLetters, topic, ...kept, writers, pauses: this.#pauses })
     return Effect.flatMap(Effect.forkIn(writer, writers, { startImmediately: true }), (fiber) =>
       Fiber.join(fiber).pipe(
         Effect.timeoutOrElse({ duration: openMs, orElse: () => Effect.fail(unanswered(transport.name)) }),

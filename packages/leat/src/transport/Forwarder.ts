@@ -7,6 +7,7 @@ import { batchOf, type PlainRecord } from "../record/batchOf.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { answeredRuns } from "./answeredRuns.ts"
 import type { Run, TopicSpec, Transport, Writer } from "./index.ts"
+import { Pauses } from "./Pauses.ts"
 import { sendEffect } from "./Sending.ts"
 import { TransportError } from "./TransportError.ts"
 
@@ -35,10 +36,11 @@ export interface Forwarder {
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
 }
 
-/** Opens a topic to forward to; creates it so where it is not there, and takes one that is there as it is. */
+/** Opens a topic to forward to; creates it so where it is not there, and takes one that is there as it is. `pauses`: from one attempt to the next. */
 export const openForwarder = (
   transport: Transport,
-  spec: TopicSpec
+  spec: TopicSpec,
+  pauses = new Pauses()
 ): Effect.Effect<Forwarder, TransportError, Scope.Scope> =>
   Effect.gen(function* () {
     const ensured = yield* Effect.exit(transport.ensure(spec))
@@ -48,7 +50,7 @@ export const openForwarder = (
     return {
       partitions: writer.partitions,
       append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>
-        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded })
+        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses })
     }
   })
 
@@ -60,9 +62,10 @@ interface Appending {
   readonly onWaiting: (error: TransportError) => void
   readonly isWanted: (index: number) => boolean
   readonly onEnded: (index: number, refusal: TransportError | undefined) => void
+  readonly pauses: Pauses
 }
 
-function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded }: Appending) {
+function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses }: Appending) {
   return Effect.gen(function* () {
     const batch = batchOf(records)
     const refused: Array<TransportError | undefined> = records.map(() => undefined)
@@ -77,11 +80,11 @@ function append({ transport, writer, partition, records, onWaiting, isWanted, on
       for (let index = range.from; index < range.to; index++)
         if (!leftOfRange.some((one) => index >= one.from && index < one.to)) onEnded(index, refused[index])
       const isInDoubt = runs.some(({ fate }) => fate === "unknown")
-      if (isInDoubt) yield* fence(transport, writer, partition, onWaiting)
+      if (isInDoubt) yield* fence({ transport, writer, partition, onWaiting, pauses })
       const passing = runs.find((run) => run.fate !== "stored" && !isRefused(run))
       if (passing === undefined) continue
       onWaiting(passing.error ?? unsaid(transport.name))
-      yield* pause(failures++)
+      yield* pause(pauses, failures++)
       left = left.flatMap((one) => wantedOf(one, isWanted))
     }
   })
@@ -143,7 +146,13 @@ function send(name: string, writer: Writer, partition: number, batch: RecordBatc
 }
 
 /** Until it has returned: what is in doubt must not land behind what is sent again. Where nothing fences, the same bytes go again. */
-function fence(transport: Transport, writer: Writer, partition: number, onWaiting: (error: TransportError) => void) {
+function fence({
+  transport,
+  writer,
+  partition,
+  onWaiting,
+  pauses
+}: Omit<Appending, "records" | "isWanted" | "onEnded">) {
   return Effect.gen(function* () {
     if (transport.capabilities.fencing === "none") return
     for (let failures = 0; ;) {
@@ -154,14 +163,14 @@ function fence(transport: Transport, writer: Writer, partition: number, onWaitin
       )
       if (fenced === undefined) return
       onWaiting(fenced)
-      yield* pause(failures++)
+      yield* pause(pauses, failures++)
     }
   })
 }
 
-function pause(failures: number): Effect.Effect<void> {
+function pause(pauses: Pauses, failures: number): Effect.Effect<void> {
   const ms = Math.min(againMs * 2 ** failures, againMsMax)
-  return Effect.flatMap(Random.next, (random) => Effect.sleep(ms * (0.8 + 0.4 * random)))
+  return Effect.flatMap(Random.next, (random) => pauses.of(ms * (0.8 + 0.4 * random)))
 }
 
 function unsaid(transport: string): TransportError {

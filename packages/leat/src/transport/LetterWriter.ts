@@ -6,6 +6,7 @@ import { Deferred, Effect, Exit, Option, Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
 import { type Forwarder, openForwarder } from "./Forwarder.ts"
 import type { TopicSpec, Transport, TransportError } from "./index.ts"
+import type { Pauses } from "./Pauses.ts"
 
 /** How long an append goes on with a writer that has been replaced, in milliseconds. */
 const graceMs = 10_000
@@ -23,6 +24,8 @@ interface LetterWriterOptions {
   readonly retention?: TopicSpec["retention"]
   /** Closes all writers that are still open. */
   readonly writers: Scope.Scope
+  /** From one attempt to store something to the next. */
+  readonly pauses: Pauses
 }
 
 export class LetterWriter {
@@ -43,15 +46,15 @@ export class LetterWriter {
 
   /** Opens the topic, with the partitions of that which the records are of. */
   static readonly open = Effect.fnUntraced(function* (options: LetterWriterOptions) {
-    const { transport, deadLetters, topic, retention, writers } = options
+    const { transport, deadLetters, topic, retention, writers, pauses } = options
     const scope = yield* Scope.fork(writers)
     return yield* Effect.suspend(() => transport.partitionsOf(topic)).pipe(
       Effect.flatMap((count) =>
-        openForwarder(transport, {
-          topic: deadLetters,
-          partitions: count,
-          ...(retention === undefined ? {} : { retention })
-        })
+        openForwarder(
+          transport,
+          { topic: deadLetters, partitions: count, ...(retention === undefined ? {} : { retention }) },
+          pauses
+        )
       ),
       Scope.provide(scope),
       // In the scope of all, so that whoever closes that waits for it.

@@ -443,6 +443,26 @@ describe("an inbox of SQL", () => {
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
+  it.effect("whose forget does not let itself be interrupted holds up no stop, and says so", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    return Effect.gen(function* () {
+      const { inbox } = yield* opened()
+      const notes = yield* (yield* open(routes())).stream(noteContract())
+      const forget = () => Effect.uninterruptible(Effect.never)
+      const subscription = yield* notes.handle("g", () => Effect.void, { inbox: { ...inbox, forget } })
+      yield* TestClock.adjust(1000)
+      const stopping = yield* Effect.forkChild(subscription.stop)
+      yield* TestClock.adjust(4999)
+      expect([stopping.pollUnsafe() === undefined, warnings]).toEqual([true, []])
+      yield* TestClock.adjust(1)
+      expect(stopping.pollUnsafe()).toBeDefined()
+      expect(warnings).toEqual([
+        "the forget of the inbox of the group g of test.notes did not end within 5 seconds after it was interrupted, and is not waited for any longer; it may still run"
+      ])
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
   it.effect("remembers for as long as an event may wait in retry topics besides", () =>
     Effect.gen(function* () {
       const { sql, inbox } = yield* opened()

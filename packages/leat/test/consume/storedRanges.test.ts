@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { batchOf, sendEffect } from "leat/transport"
-import { Leat, MemoryBroker, memoryDriver, memoryTransport, RouteError, type StoredRange } from "leat"
+import { Leat, MemoryBroker, memoryDriver, memoryTransport, RouteError, type StoredEvent, type StoredRange } from "leat"
 import { open } from "leat/promise"
-import { noteContract } from "../contracts/Note.ts"
+import { type Note, noteContract } from "../contracts/Note.ts"
 
 const routes = {
   version: 1,
@@ -142,4 +142,33 @@ describe("what is stored of a stream", () => {
       await leat.close()
     }
   })
+
+  it("answers promises that ask for several at once, one after the other, and all who wait when one leaves", async () => {
+    const leat = await open({ source: "shop", routes })
+    try {
+      const notes = await leat.stream(contract)
+      for (const text of ["1", "2", "3"]) await notes.publish({ key: "a", text })
+      const filledRange = (await notes.stored()).find(({ from, to }) => from < to)
+      if (filledRange === undefined) throw new Error("no range")
+      const asked = (iterator: AsyncIterator<StoredEvent<Note>>, count: number) =>
+        Promise.all(Array.from({ length: count }, () => iterator.next()))
+      const all = await asked(notes.read(filledRange)[Symbol.asyncIterator](), 5)
+      expect(all.map(({ done, value }) => (done === true ? "done" : (value?.event?.text ?? "")))).toEqual([
+        "1",
+        "2",
+        "3",
+        "done",
+        "done"
+      ])
+      const left = notes.read(filledRange)[Symbol.asyncIterator]()
+      const waiting = asked(left, 5)
+      expect(await left.return?.()).toMatchObject({ done: true })
+      expect((await waiting).at(-1)).toMatchObject({ done: true })
+      const wrong = notes.read(undefined as unknown as StoredRange)[Symbol.asyncIterator]()
+      const ends = await Promise.allSettled([wrong.next(), wrong.next()])
+      expect(ends).toMatchObject([{ reason: { _tag: "RouteError" } }, { value: { done: true } }])
+    } finally {
+      await leat.close()
+    }
+  }, 5000)
 })

@@ -128,10 +128,34 @@ export const inboxMutants: ReadonlyArray<Mutant> = [
   {
     name: "a promise is run as an effect",
     file: "given/effectTrouble.ts",
-    find: `    if (!Effect.isEffect(given)) return Effect.succeed(noEffect(name, given))\n`,
+    find: `      if (!Effect.isEffect(given)) return Effect.succeed(noEffect(name, given))\n`,
     replace: ``,
     foundBy: inbox,
     test: "is read on where its forget gives a promise"
+  },
+  {
+    name: "what throws when it is looked at ends who has asked for an effect",
+    file: "given/effectTrouble.ts",
+    find: `      return Effect.succeed(\`\${name} gave \${what}: \${textOf(error)}\`)`,
+    replace: `      throw error`,
+    foundBy: "given/effectTrouble.test.ts",
+    test: "tells what throws when"
+  },
+  {
+    name: "who stops waits without an end for what cannot be interrupted",
+    file: "given/effectTrouble.ts",
+    find: `Effect.timeoutOption(Fiber.await(fiber), endMs)`,
+    replace: `Effect.asSome(Fiber.await(fiber))`,
+    foundBy: "given/effectTrouble.test.ts",
+    test: "is left after five seconds"
+  },
+  {
+    name: "nobody is told of a forget that was left behind",
+    file: "given/effectTrouble.ts",
+    find: `Option.isNone(exit) ? left : Effect.void`,
+    replace: `Option.isNone(exit) ? Effect.void : Effect.void`,
+    foundBy: inbox,
+    test: "holds up no stop"
   },
   {
     name: "that an inbox cannot forget is said each time",

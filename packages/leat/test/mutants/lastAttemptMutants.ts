@@ -53,5 +53,48 @@ export const lastAttemptMutants: ReadonlyArray<Mutant> = [
     replace: `lane.resume(0, 0)`,
     foundBy,
     test: "whose attempts are used up"
+  },
+  {
+    name: "closing leaves dead letters that wait for their next attempt their time",
+    file: "publish/lastAttempt.ts",
+    find: `  letters.tryNow()
+`,
+    replace: ``,
+    foundBy,
+    test: "stores them at once, and waits for no pause"
+  },
+  {
+    name: "nobody ends the pause before the topic of dead letters is opened again",
+    file: "transport/DeadLetters.ts",
+    find: `this.#pauses.of(`,
+    replace: `Effect.sleep(`,
+    foundBy,
+    test: "waits for no pause: open"
+  },
+  {
+    name: "pauses have their time, whoever cannot wait for them",
+    file: "transport/Pauses.ts",
+    find: `      this.#ends.add(end)
+`,
+    replace: ``,
+    foundBy,
+    test: "waits for no pause"
+  },
+  {
+    name: "nobody ends the pause before dead letters are sent again",
+    file: "transport/Forwarder.ts",
+    find: `pauses.of(ms`,
+    replace: `Effect.sleep(ms`,
+    foundBy,
+    test: "waits for no pause: write"
+  },
+  {
+    name: "closing leaves the first cluster of what stays in a fallback its time",
+    file: "publish/Sink.ts",
+    find: `      this.fallback?.tryNow(partition.partition)
+`,
+    replace: ``,
+    foundBy,
+    test: "goes back at once to the first cluster"
   }
 ]

@@ -4,14 +4,15 @@ const line = "consume/EpochLine.test.ts"
 const stories = "consume/movedReads.test.ts"
 const worlds = "consume/movedWorlds.test.ts"
 const stored = "consume/storedRanges.test.ts"
+const gaps = "consume/storedGaps.test.ts"
 const lives = "handles all of each epoch in order, nothing else, and leaves nothing open"
 
 /** Bugs of the reading of a stream that is moved: what is given where, when the next place begins, and when an old one is left. */
 export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was sent again elsewhere is read where it lies late, too",
-    file: "consume/storedRanges.ts",
-    find: `if (firstEpoch !== undefined && !isOfEpoch(epoch, firstEpoch, meta?.epoch)) continue`,
+    file: "consume/StoredEvents.ts",
+    find: `if (firstEpoch !== undefined && !isOfEpoch(this.#range.epoch, firstEpoch, meta?.epoch)) return`,
     replace: ``,
     foundBy: stories,
     test: "what other epochs have in a range"
@@ -58,11 +59,60 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what cannot be read is passed over in what is stored",
-    file: "consume/storedRanges.ts",
+    file: "consume/StoredEvents.ts",
     find: `else if ("tag" in event.failure)`,
     replace: `else if ("none" in event.failure && "tag" in event.failure)`,
     foundBy: stored,
     test: "what cannot be read"
+  },
+  {
+    name: "who asks for the next one before the last has come is told that there is none",
+    file: "promise/oneByOne.ts",
+    find: `last.then(() => iterator.next())`,
+    replace: `iterator.next()`,
+    foundBy: stored,
+    test: "several at once"
+  },
+  {
+    name: "who leaves waits until the one that was asked for has come",
+    file: "promise/oneByOne.ts",
+    find: `return: () => iterator.return?.() ??`,
+    replace: `return: () => last.then(() => iterator.return?.()) as never ??`,
+    foundBy: "promise/oneByOne.test.ts",
+    test: "ends all who wait"
+  },
+  {
+    name: "who reads without a group is not told of what is gone behind the last record",
+    file: "consume/StoredEvents.ts",
+    find: `    this.#passOver(batch.next, batch.gap, found)
+`,
+    replace: ``,
+    foundBy: gaps,
+    test: "is told what does not verify"
+  },
+  {
+    name: "who reads without a group is told of what is gone behind his range",
+    file: "consume/StoredEvents.ts",
+    find: `position < this.#range.to ? position : this.#range.to`,
+    replace: `position`,
+    foundBy: gaps,
+    test: "up to behind the range"
+  },
+  {
+    name: "who reads without a group is told of records that are gone between others as of none",
+    file: "consume/StoredEvents.ts",
+    find: `if (index === 0 || records.contiguousFrom === undefined)`,
+    replace: `if (index === 0)`,
+    foundBy: gaps,
+    test: "in the middle"
+  },
+  {
+    name: "who reads without a group is told of what compaction has superseded as lost",
+    file: "consume/StoredEvents.ts",
+    find: `if (reason === "expired" || reason === "corrupt") found.push(this.#missing({ reason, from, to }))`,
+    replace: `if (reason !== undefined) found.push(this.#missing({ reason: reason as "expired", from, to }))`,
+    foundBy: gaps,
+    test: "is told nothing of what compaction has superseded"
   },
   {
     name: "a record behind the end of its epoch is given",

@@ -206,8 +206,11 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that halts while it closes is waited for",
     file: "publish/Sink.ts",
-    find: `if (this.#closing === "draining" && (hasFailed || hasHalted)) this.#dropStanding()`,
-    replace: ``,
+    find: `      this.#dropStanding()
+    }
+    this.#standIn?.driven`,
+    replace: `    }
+    this.#standIn?.driven`,
     foundBy: "publish/closing.test.ts",
     test: "that halts meanwhile"
   },

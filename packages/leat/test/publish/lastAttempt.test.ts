@@ -1,11 +1,14 @@
 /** What a leat that closes still tries: what waits for its next retry, for a breaker, or stands because its cluster was away. */
 import { Clock, Effect, Exit, Scope } from "effect"
-import { MemoryBroker, type LegRow } from "leat"
-import type { FaultPlan } from "leat/testing"
+import { Leat, type LegRow, MemoryBroker, memoryDriver } from "leat"
+import { type FaultPlan, faultDriver } from "leat/testing"
+import { TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
 import { bucketKeys } from "./bucketKeys.js"
-import { legRow, note, openNotes, type Setting, stored, story } from "./stories.js"
+import { fallbackPlaces, openFalling, textsOf } from "./fallbackStory.js"
+import { changed, isAway as isDown } from "./spillStory.js"
+import { documentOf, legRow, note, openNotes, type Setting, stored, story } from "./stories.js"
 
 type Outcome = ReturnType<NonNullable<FaultPlan["send"]>>
 
@@ -14,7 +17,7 @@ const minuteLater = [{ on: ["passing"], retry: { base: "1 minute", jitter: 0 }, 
 const partitions = bucketKeys.length
 const rounds = 10
 const events = rounds * partitions
-const textsOf = (key: string) => Array.from({ length: rounds }, (_, round) => `${key} ${round}`)
+const roundsOf = (key: string) => Array.from({ length: rounds }, (_, round) => `${key} ${round}`)
 
 interface Closing {
   readonly setting: Setting
@@ -110,7 +113,7 @@ describe("a leat that closes when its cluster is well again", () => {
         if (asked === undefined) throw new Error("there is no such wait")
         const { row, stored: found, tookMs } = yield* closed(asked)
         expect(row).toMatchObject({ stored: events, dropped: {}, balanced: true })
-        expect(found).toEqual(bucketKeys.map(textsOf))
+        expect(found).toEqual(bucketKeys.map(roundsOf))
         expect(tookMs).toBeLessThan(100)
       })
     )
@@ -165,6 +168,114 @@ describe("a leat that closes while its cluster is away", () => {
         const { row, sends } = yield* closed({ setting: { policy: halts }, away: refused })
         expect(row).toMatchObject({ stored: 0, dropped: { closed: events }, balanced: true })
         expect(sends).toBe(0)
+      })
+    ))
+})
+
+/** Everything is refused for good, and its letters could not be stored for a minute; then the leat is closed. */
+const refusedThenClosed = Effect.fnUntraced(function* (way: "write" | "open", isAway = false) {
+  let isShut = true
+  let opened = 0
+  const broker = new MemoryBroker({ partitions: 1 })
+  const down = () =>
+    Effect.fail(new TransportError({ reason: "Unavailable", transport: "memory", operation: "open", detail: "" }))
+  const policy = [
+    { on: ["passing"], retry: { base: "1 minute" }, then: "halt" },
+    { on: ["Rejected"], then: "deadLetter" }
+  ]
+  const scope = yield* Scope.make()
+  const faults: FaultPlan = {
+    send: ({ topic }) =>
+      topic === "notes" ? { kind: "fail", reason: "Rejected" } : way === "write" && isShut ? refuses : undefined
+  }
+  const leat = yield* Leat.make({
+    source: "test",
+    routes: documentOf({ policy }),
+    drain: "5 seconds",
+    drivers: [
+      changed(faultDriver(memoryDriver(broker), faults), ({ openWriter }) => ({
+        openWriter: (topic) => {
+          if (topic === "notes" || way === "write") return openWriter(topic)
+          opened++
+          return isShut ? down() : openWriter(topic)
+        }
+      }))
+    ]
+  }).pipe(Scope.provide(scope))
+  const notes = yield* leat.stream(noteContract())
+  for (const text of ["0", "1", "2"]) notes.offer(note("k", text))
+  yield* Effect.sleep("60700 millis")
+  isShut = isAway
+  opened = 0
+  const since = yield* Clock.currentTimeMillis
+  yield* Scope.close(scope, Exit.void)
+  return { row: legRow(leat), tookMs: (yield* Clock.currentTimeMillis) - since, opened }
+})
+
+describe("a leat that closes when its dead letters can be stored again", () => {
+  it.each(["write", "open"] as const)("stores them at once, and waits for no pause: %s", (way) =>
+    story(
+      Effect.gen(function* () {
+        const { row, tookMs } = yield* refusedThenClosed(way)
+        expect(row).toMatchObject({ deadLettered: { Rejected: 3 }, dropped: {}, balanced: true })
+        expect(tookMs).toBeLessThan(100)
+      })
+    )
+  )
+
+  it("tries once while they cannot be stored, and drops what is refused", () =>
+    story(
+      Effect.gen(function* () {
+        const { row, tookMs, opened } = yield* refusedThenClosed("open", true)
+        expect(row).toMatchObject({ deadLettered: {}, dropped: { closed: 3 }, balanced: true })
+        expect(tookMs).toBe(5000)
+        // Its pause of ten seconds may be over meanwhile.
+        expect(opened).toBeGreaterThanOrEqual(1)
+        expect(opened).toBeLessThanOrEqual(2)
+      })
+    ))
+})
+
+/** Both places were away for a minute; then the leat is closed while only the fallback stays away. */
+const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan) {
+  const places = fallbackPlaces()
+  places.farFaults = isDown
+  places.nearFaults = isDown
+  const scope = yield* Scope.make()
+  const policy = [
+    { on: ["passing"], retry: { base: "1 second", factor: 2, maxDelay: "1 minute", times: 2 }, then: "fallback" }
+  ]
+  const asked = { back: "stay", drain: "5 seconds", policy } as const
+  const { leat, notes } = yield* openFalling(places, asked).pipe(Scope.provide(scope))
+  for (const text of ["0", "1", "2"]) notes.offer(note("k", text))
+  yield* Effect.sleep("60700 millis")
+  places.farFaults = farFaults
+  const since = yield* Clock.currentTimeMillis
+  yield* Scope.close(scope, Exit.void)
+  return { row: legRow(leat), texts: textsOf(places.far, "notes"), tookMs: (yield* Clock.currentTimeMillis) - since }
+})
+
+describe("a leat that closes while its fallback is away, where what is there stays", () => {
+  it("goes back at once to the first cluster, which is well again", () =>
+    story(
+      Effect.gen(function* () {
+        const { row, texts, tookMs } = yield* fallingThenClosed({})
+        expect(row).toMatchObject({ stored: 3, fellBack: 0, dropped: {}, balanced: true })
+        expect(texts).toEqual(["0", "1", "2"])
+        expect(tookMs).toBeLessThan(100)
+      })
+    ))
+
+  it("asks the first cluster once where that is away too, and drops what is left when its time is over", () =>
+    story(
+      Effect.gen(function* () {
+        let fences = 0
+        const { row, tookMs } = yield* fallingThenClosed({ ...isDown, fence: () => (fences++, "Unavailable") })
+        expect(row).toMatchObject({ stored: 0, fellBack: 0, dropped: { closed: 3 }, balanced: true })
+        expect(tookMs).toBeLessThanOrEqual(5000)
+        // Once at once, and once or twice as it is asked anyway.
+        expect(fences).toBeGreaterThanOrEqual(1)
+        expect(fences).toBeLessThanOrEqual(3)
       })
     ))
 })

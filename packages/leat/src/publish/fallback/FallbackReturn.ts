@@ -80,6 +80,8 @@ export class FallbackReturn {
   readonly #looks: readonly [Look, ...ReadonlyArray<Look>]
   /** Whether its sink is being closed: what waits in the buffer goes to the fallback, and for nothing else. */
   isClosing = false
+  /** Partitions whose destination was asked at once for the last attempt of a sink that closes. */
+  #tried: Set<number> | undefined
 
   constructor(fallback: Fallback, home: ReturnHome, pump: Pick<Pump, "transport" | "nowMs">, wake: () => Wake) {
     this.#fallback = fallback
@@ -95,6 +97,19 @@ export class FallbackReturn {
   /** Something has happened that a look is worth. */
   signal(): void {
     for (const { wake } of this.#looks) wake.signal()
+  }
+
+  /**
+   * Once for each partition, while its sink closes: where what is there stays the destination is asked at once whether it is back. The fallback has not
+   * taken what waits.
+   */
+  tryNow(partition: number): void {
+    const part = this.#fallback.parts[partition]
+    const tried = (this.#tried ??= new Set())
+    if (part === undefined || this.#fallback.back !== "stay" || tried.has(partition)) return
+    tried.add(partition)
+    part.lookedMs = Number.NEGATIVE_INFINITY
+    this.signal()
   }
 
   /** What is before the position was sent on from a place, by this leat. */

@@ -267,6 +267,11 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     if (this.#fallback.isOn(partition) && this.isUnsent(partition)) this.#return.signal()
   }
 
+  /** Something was not taken while the sink is being closed. */
+  tryNow(partition: number): void {
+    if (this.#fallback.isOn(partition)) this.#return.tryNow(partition)
+  }
+
   /** Nobody resumes a lane while its sink is being closed: what it holds goes to the fallback. */
   giveUp(lane: PumpedLane): boolean {
     lane.resume(this.#pump.nowMs, this.#pump.wallMs)
