@@ -14,6 +14,7 @@ import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
+import { CarriedRecords } from "./CarriedRecords.ts"
 import { coordinate } from "./Coordinator.ts"
 import { Departed } from "./Departed.ts"
 import { PastLegs } from "./PastLegs.ts"
@@ -84,6 +85,7 @@ export class Moves {
     this.#bystander = new Bystander(home.member)
     this.#past = new PastLegs(home.compile, () => home.fleet()?.control)
     const places = new Places(home.transportOf)
+    const carried = new CarriedRecords()
     this.departed = new Departed(home.runtime.scheduler)
     this.departed.connect({
       member: home.member,
@@ -98,6 +100,7 @@ export class Moves {
       carrierTo: (stream, to) =>
         new SpillCarrier(stream, to, {
           places,
+          carried,
           member: home.member,
           counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
           mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),

@@ -7,11 +7,13 @@ import type { Epoch } from "../control/Placement.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import type { Carrier } from "../publish/spill/Departures.ts"
 import { inEpoch } from "../record/redress.ts"
+import type { EventId } from "../record/EventId.ts"
 import { readMeta } from "../record/Wire.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { leaving } from "../transport/endWithin.ts"
 import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
+import type { CarriedRecords } from "./CarriedRecords.ts"
 import { answered, type Places, placeText } from "./Places.ts"
 import { Trouble } from "./Trouble.ts"
 
@@ -26,6 +28,7 @@ const [againMs, againMsMax] = [200, 5000]
 
 export interface CarrierHome {
   readonly places: Places
+  readonly carried: CarriedRecords
   readonly journal: Journal | undefined
   /** The incarnation. */
   readonly member: string
@@ -59,13 +62,14 @@ export class SpillCarrier implements Carrier {
     this.#home = home
   }
 
-  readonly arrived = (bucket: number, seq: number): void => {
-    const { journal, account } = this.#home
+  readonly arrived = (id: EventId): void => {
+    const { journal, account, carried } = this.#home
+    if (!carried.add(id)) return
     const there = account(placeText(this.to.place), this.to.epoch)
     if (there.movedIn === 0) there.moveBegan?.(there)
     there.movedIn++
     there.stored++
-    journal?.moved(there, bucket, seq, "movedOut", "stored")
+    journal?.moved(there, id.bucket, id.seq, "movedOut", "stored")
   }
 
   carry(records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean): Effect.Effect<void> {
@@ -73,7 +77,8 @@ export class SpillCarrier implements Carrier {
       for (let at = 0; at < records.length; at += toldEvery) {
         const some = records.slice(at, at + toldEvery)
         const going = some.flatMap(goingOf)
-        const isOthers = going.some(({ incarnation }) => incarnation !== this.#home.member)
+        for (const one of going) one.isThere = this.#home.carried.hasCarried(one.record)
+        const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
         if (isOthers) yield* this.#home.mayCount(this.#stream, this.to.epoch)
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
@@ -84,12 +89,14 @@ export class SpillCarrier implements Carrier {
         // What is not stored where it counts is not settled, and is carried on.
         if (isOthers && !(yield* this.#home.counts(this.#stream, this.to.epoch))) return
         if (!stored(some.length)) return
+        for (const { record, isMarker } of going) if (isMarker) this.#home.carried.addMarker(record)
       }
     })
   }
 
   #sent(going: ReadonlyArray<Going>): Effect.Effect<void, Trouble> {
     const { place } = this.to
+    if (going.every(({ isThere }) => isThere)) return Effect.void
     return this.#home.places.using(place.cluster, (target) =>
       Effect.gen({ self: this }, function* () {
         const scope = yield* Effect.scope

@@ -235,6 +235,49 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     )
   })
 
+  it("is carried once past what stays there, however often its process looks again, and opens the stream that stays", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* fleet.process()
+        const reader = yield* fleet.process({ disk: fleet.otherDisk })
+        const handled = yield* handledBy(reader, "group")
+        yield* Effect.sleep("6 seconds")
+        yield* fleet.place
+        yield* Effect.sleep("6 seconds")
+        const others = yield* one.leat.stream(noteContract({ stream: "test.others" }))
+        fleet.faults.near = away
+        for (const key of keys) yield* others.publish({ key, text: "other" }, { level: "durable" })
+        yield* published(one, "spilled", 20)
+        yield* one.close
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b", { others: "a" }), "b")
+        yield* settling
+        const next = yield* fleet.process()
+        yield* published(next, "next", 1, "stored")
+        yield* Effect.sleep("20 minutes")
+        const once = 21 * keys.length
+        expect(yield* fleet.stored("b")).toHaveLength(once)
+        const again = yield* next.leat.stream(noteContract({ stream: "test.others" }))
+        for (const key of keys) yield* again.publish({ key, text: "other again" }, { level: "stored" })
+        yield* settling
+        expect(yield* fleet.left("a")).toBe(0)
+        expect(yield* fleet.stored("a")).toHaveLength(2 * keys.length)
+        expect(yield* fleet.stored("b")).toHaveLength(once)
+        expect(handled).toHaveLength(once)
+        inOrder(handled, ["spilled", 20], ["next", 1])
+        const rows = next.leat.ledger.snapshot()
+        expect(rows.balanced).toBe(true)
+        expect(rows.legs.find((row) => row.stream === stream && row.sink === "far/b")).toMatchObject({
+          movedIn: 20 * keys.length,
+          stored: once
+        })
+      })
+    )
+    expect(lines.filter((line) => line.includes("other streams"))).toEqual([
+      `Warn the move of ${stream} leaves records of other streams in the spill near.a.2.spill: 3; they are sent when a process opens one of these, and a process that is started before that carries once more what was carried past them`
+    ])
+  })
+
   it("holds up its process alone where the new place refuses a record, and says so", () => {
     const lines = spillingStory((fleet) =>
       Effect.gen(function* () {

@@ -61,6 +61,30 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "before its own events"
   },
   {
+    name: "what was carried past another stream's record is carried with each look",
+    file: "moves/SpillCarrier.ts",
+    find: `one.isThere = this.#home.carried.hasCarried(one.record)`,
+    replace: `one.isThere = false`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried once past"
+  },
+  {
+    name: "what was carried counts again when its spill is opened",
+    file: "moves/SpillCarrier.ts",
+    find: `if (!carried.add(id)) return`,
+    replace: `carried.add(id)`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried once past"
+  },
+  {
+    name: "a gap between two that were carried is taken for carried",
+    file: "moves/CarriedRecords.ts",
+    find: `if (before?.to === seq) before.to = after?.from === seq + 1 ? after.to : seq + 1`,
+    replace: `if (before !== undefined) before.to = after?.from === seq + 1 ? after.to : seq + 1`,
+    foundBy: "moves/CarriedRecords.test.ts",
+    test: "known by its id"
+  },
+  {
     name: "what is carried counts nowhere",
     file: "moves/SpillCarrier.ts",
     find: `    there.stored++

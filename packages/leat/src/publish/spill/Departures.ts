@@ -4,6 +4,7 @@
  */
 import type { Effect } from "effect"
 import { markerOwner } from "../../record/CompactHeader.ts"
+import type { EventId } from "../../record/EventId.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord } from "../../transport/index.ts"
 import type { Changes } from "../Changes.ts"
@@ -15,8 +16,8 @@ export interface Carrier {
    * land later, as a copy.
    */
   readonly carry: (records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean) => Effect.Effect<void>
-  /** An event of it was stored there, which is counted elsewhere as moved out. */
-  readonly arrived: (bucket: number, seq: number) => void
+  /** An event of it was stored there, which is counted elsewhere as moved out. Never carried again: it may be read again before it is settled. */
+  readonly arrived: (id: EventId) => void
 }
 
 /** Where a record of a spill goes: to the destination, nowhere for the time being, or elsewhere. */

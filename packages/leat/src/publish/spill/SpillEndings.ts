@@ -119,7 +119,7 @@ export class SpillEndings {
       if (meta.isMarker) part.markers = Math.max(0, part.markers - 1)
       // What somebody else has put there goes on too, and is no event.
       else if (meta.id !== undefined && this.#tally !== undefined) this.#tally[how.ending]++
-      if (meta.id !== undefined && !meta.isMarker) arrived?.(meta.id.bucket, meta.id.seq)
+      if (meta.id !== undefined && !meta.isMarker) arrived?.(meta.id)
       if (account !== undefined && meta.id !== undefined) this.#told(account, meta.id, how)
       else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
