@@ -52,7 +52,7 @@ export interface MovesHome {
   readonly outletOf: (stream: string, leg: Leg) => ReturnType<WriterHome["outletOf"]>
   readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
   /** Compiles a document of the fleet. */
-  readonly compile: (document: string) => Result.Result<Routes, unknown>
+  readonly compile: (document: string) => Result.Result<Routes, RouteError>
   readonly sinks: () => Pick<Sinks, "named" | "ledger">
   /** The groups that read a stream here. */
   readonly groupsOf: (stream: string) => ReadonlyArray<string>
@@ -313,6 +313,7 @@ export class Moves {
       spills: {
         departures: this.departed,
         pastLegs: (name) => this.#past.of(name),
+        unreadPast: () => this.#past.unread,
         sinkNamed: (name) => sinks().named(name),
         context: runtime.context
       },

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { FaultPlan } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { Gate } from "../../src/testing/story/Gate.ts"
 import { noteContract } from "../contracts/Note.ts"
 import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
 
@@ -328,6 +329,51 @@ describe("what stands in the spill of a place that a stream leaves", () => {
         const spilled = there.filter(({ text }) => text.startsWith("spilled"))
         expect(spilled).toHaveLength(20 * keys.length)
       })
+    )
+  })
+
+  it("is carried by a build without the driver of the place that was left", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* fleet.apply(documentAt(3, "b", { near: false }), "b")
+        yield* settling
+        const drivers = fleet.drivers(new Gate(), fleet.disk).filter(({ name }) => name !== "near")
+        const next = yield* fleet.process({ drivers })
+        yield* published(next, "next", 3, "stored")
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20], ["next", 3])
+        expect(yield* fleet.left("a")).toBe(0)
+      })
+    )
+  })
+
+  it("is told of once where a document that may name its spill is not understood", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one } = yield* spilling(fleet)
+        yield* one.close
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* fleet.apply(`{ version: 3, clusters: {}, policies: { p: [{ on: [passing], then: spill }] } }`, "b")
+        yield* fleet.apply(documentAt(4, "b"), "b")
+        yield* settling
+        const next = yield* fleet.process()
+        yield* published(next, "next", 1, "stored")
+        yield* Effect.sleep("20 minutes")
+        expect(yield* fleet.left("a")).toBe(0)
+      })
+    )
+    const told = lines.filter((line) => line.includes("older document"))
+    // By each process that publishes: the one that was there, and the next one.
+    expect(told).toEqual([told[0], told[0]])
+    expect(told[0]).toBe(
+      `Warn the move of ${stream} leaves what may stand in a spill that only an older document of the fleet names: document 3 is not understood here (routes is missing; a route document has version, clusters, policies, routes, subscriptions); if ${stream} had a spill by it, start this process once with the build that wrote it`
     )
   })
 

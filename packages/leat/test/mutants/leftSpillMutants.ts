@@ -110,6 +110,30 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "before its own events"
   },
   {
+    name: "a document that this build refuses says nothing of a spill",
+    file: "moves/PastLegs.ts",
+    find: `return readLegs(document)`,
+    replace: `return { of: () => [], faults: [] }`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "by a build without"
+  },
+  {
+    name: "what is wrong with the form of an older document is not said",
+    file: "routes/readLegs.ts",
+    find: `build(index, stream).readLeg), faults }`,
+    replace: `build(index, stream).readLeg), faults: [] }`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not understood"
+  },
+  {
+    name: "an older document that is not understood is passed over in silence",
+    file: "moves/LeftSpills.ts",
+    find: `Effect.andThen(this.#tellUnread),`,
+    replace: ``,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not understood"
+  },
+  {
     name: "all of a portion goes where its first record goes",
     file: "publish/spill/Departures.ts",
     find: `const end = records.findIndex((record) => fateOf(record, sink, departures) !== fate)`,
