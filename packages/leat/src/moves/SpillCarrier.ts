@@ -1,11 +1,12 @@
 /**
  * What stands in the spill of a place that a stream has left, on its way to where the stream is now: under its own ids, in the epoch that is written.
- * Records of one bucket go one behind the other, each when the one before is stored: one that is refused holds up those behind it, and no others.
+ * Records of one partition go in one append, which stops at one that is refused: that holds up those of its bucket behind it, and no others.
  */
 import { Effect, Result, Scope } from "effect"
 import type { Epoch } from "../control/Placement.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import type { Carrier } from "../publish/spill/Departures.ts"
+import { sizeOf } from "../record/batchOf.ts"
 import { inEpoch } from "../record/redress.ts"
 import type { EventId } from "../record/EventId.ts"
 import { readMeta } from "../record/Wire.ts"
@@ -17,8 +18,8 @@ import type { CarriedRecords } from "./CarriedRecords.ts"
 import { answered, type Places, placeText } from "./Places.ts"
 import { Trouble } from "./Trouble.ts"
 
-/** Records after which it is told how many have arrived. */
-const toldEvery = 256
+/** Records, and their bytes, after which it is told how many have arrived: so many may be copies when this process is killed. */
+const [toldEvery, toldBytes] = [1024, 1024 ** 2]
 
 /** Partitions that are written at the same time. */
 const concurrency = 16
@@ -74,8 +75,9 @@ export class SpillCarrier implements Carrier {
 
   carry(records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      for (let at = 0; at < records.length; at += toldEvery) {
-        const some = records.slice(at, at + toldEvery)
+      for (let at = 0; at < records.length;) {
+        const some = portionAt(records, at)
+        at += some.length
         const going = some.flatMap(goingOf)
         for (const one of going) one.isThere = this.#home.carried.hasCarried(one.record)
         const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
@@ -103,35 +105,45 @@ export class SpillCarrier implements Carrier {
         const { topic, partitions } = place
         const opened = Scope.provide(openForwarder(target, { topic, partitions }), scope)
         const forwarder = yield* answered(opened, `${placeText(place)} cannot be written`)
-        for (const round of rounds(going.filter(({ isThere }) => !isThere)))
-          yield* Effect.forEach(
-            Map.groupBy(round, ({ bucket }) => bucket % place.partitions),
-            ([partition, some]) => this.#append(forwarder, partition, some),
-            { concurrency, discard: true }
-          )
+        const left = Map.groupBy(
+          going.filter(({ isThere }) => !isThere),
+          ({ bucket }) => bucket % partitions
+        )
+        // A partition that refuses one takes the others all the same.
+        const refusals = yield* Effect.forEach(left, ([partition, some]) => this.#append(forwarder, partition, some), {
+          concurrency
+        })
+        const [why] = refusals.flat()
+        if (why !== undefined) return yield* new Trouble({ why })
       })
     )
   }
 
-  #append({ append }: Forwarder, partition: number, some: ReadonlyArray<Going>): Effect.Effect<void, Trouble> {
+  /** Gives why records are refused. */
+  #append(forwarder: Forwarder, partition: number, some: ReadonlyArray<Going>): Effect.Effect<ReadonlyArray<string>> {
     const { place, epoch } = this.to
-    const plain = some.map(({ record: { key, value, headers, timeMs } }) => ({
-      key,
-      value,
-      headers: inEpoch(headers, epoch),
-      timeMs
-    }))
-    return Effect.gen({ self: this }, function* () {
-      const refusals = yield* leaving(append(partition, plain, () => undefined))
-      let why: string | undefined
-      for (const [index, one] of some.entries()) {
-        const refusal = refusals[index]
-        // A marker is no event that anybody would miss.
-        one.isThere = refusal === undefined || one.isMarker
-        if (!one.isThere) why ??= refusal?.message
+    return Effect.gen(function* () {
+      const whys: Array<string> = []
+      const held = new Set<number>()
+      for (let left = some; left.length > 0;) {
+        const plain = left.map(({ record: { key, value, headers, timeMs } }) => ({
+          key,
+          value,
+          headers: inEpoch(headers, epoch),
+          timeMs
+        }))
+        const fates = yield* leaving(forwarder.appendUntilRefused(partition, plain))
+        for (const [index, one] of left.entries()) {
+          const fate = fates[index] ?? "unsent"
+          // A marker is no event that anybody would miss.
+          one.isThere = fate === "stored" || (fate !== "unsent" && one.isMarker)
+          if (one.isThere || fate === "unsent" || fate === "stored") continue
+          held.add(one.bucket)
+          whys.push(`a record is refused by ${placeText(place)}/${partition}: ${fate.message}`)
+        }
+        left = left.filter(({ isThere, bucket }) => !isThere && !held.has(bucket))
       }
-      if (why !== undefined)
-        return yield* new Trouble({ why: `a record is refused by ${placeText(place)}/${partition}: ${why}` })
+      return whys
     })
   }
 
@@ -151,16 +163,13 @@ function goingOf(record: ReceivedRecord): ReadonlyArray<Going> {
   return bucket === undefined ? [] : [{ record, bucket, incarnation: id?.incarnation, isMarker, isThere: false }]
 }
 
-/** In each, a bucket comes once. */
-function rounds(going: ReadonlyArray<Going>): ReadonlyArray<ReadonlyArray<Going>> {
-  const all: Array<Array<Going>> = []
-  const seen = new Map<number, number>()
-  for (const one of going) {
-    const index = seen.get(one.bucket) ?? 0
-    seen.set(one.bucket, index + 1)
-    const round = all[index]
-    if (round === undefined) all[index] = [one]
-    else round.push(one)
+/** At least one. */
+function portionAt(records: ReadonlyArray<ReceivedRecord>, at: number): ReadonlyArray<ReceivedRecord> {
+  let end = at
+  for (let bytes = 0; end < records.length && end - at < toldEvery; end++) {
+    const record = records[end]
+    bytes += record === undefined ? 0 : sizeOf(record)
+    if (bytes > toldBytes && end > at) break
   }
-  return all
+  return records.slice(at, end)
 }

@@ -154,6 +154,45 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     }
   )
 
+  it("is carried in batches", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        let sent = 0
+        fleet.faults = { ...fleet.faults, near: {}, far: { send: ({ count }) => void (sent += count > 0 ? 1 : 0) } }
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* fleet.process()
+        yield* settling
+        inOrder(handled, ["first", 2], ["spilled", 20])
+        // One for each key, or fewer where two have one partition.
+        expect(sent).toBeLessThanOrEqual(keys.length)
+        expect(sent).toBeGreaterThan(0)
+      })
+    )
+  })
+
+  it("goes along as far as the new place takes it: what a bucket holds behind a record that is refused waits for that", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        let alone = 0
+        // A batch is refused for one of its records, which is found and refused alone, once.
+        const send: FaultPlan["send"] = ({ count }) =>
+          count > 1 || (count === 1 && ++alone === 4) ? { kind: "fail", reason: "Rejected" } : undefined
+        fleet.faults = { ...fleet.faults, near: {}, far: { send } }
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        yield* fleet.process()
+        yield* settling
+        expect(alone).toBe(20 * keys.length + 1)
+        inOrder(handled, ["first", 2], ["spilled", 20])
+      })
+    )
+  })
+
   it("is carried by whoever reads beside its disk, when the process has ended that had it", () => {
     spillingStory((fleet) =>
       Effect.gen(function* () {

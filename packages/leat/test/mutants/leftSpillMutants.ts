@@ -85,6 +85,30 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "known by its id"
   },
   {
+    name: "what is carried goes record by record",
+    file: "moves/SpillCarrier.ts",
+    find: `[toldEvery, toldBytes] = [1024,`,
+    replace: `[toldEvery, toldBytes] = [1,`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried in batches"
+  },
+  {
+    name: "what stands behind a record that is refused is carried before it",
+    file: "moves/SpillCarrier.ts",
+    find: `left = left.filter(({ isThere, bucket }) => !isThere && !held.has(bucket))`,
+    replace: `left = left.filter((_, index) => fates[index] === "unsent")`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "behind a record that is refused"
+  },
+  {
+    name: "an append that is to stop at a refusal goes on",
+    file: "transport/Forwarder.ts",
+    find: `left = stopped([...leftOfRange, ...behind], refused, unsent)`,
+    replace: `left = [...leftOfRange, ...behind]`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "stops at one that is refused"
+  },
+  {
     name: "what is carried counts nowhere",
     file: "moves/SpillCarrier.ts",
     find: `    there.stored++
