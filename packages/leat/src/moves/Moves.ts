@@ -12,6 +12,7 @@ import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
+import * as Telemetry from "../Telemetry.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
 import { CarriedRecords } from "./CarriedRecords.ts"
@@ -20,6 +21,7 @@ import { Departed } from "./Departed.ts"
 import { PastLegs } from "./PastLegs.ts"
 import { Places } from "./Places.ts"
 import { SpillCarrier } from "./SpillCarrier.ts"
+import { sweptBefore } from "./sweptBefore.ts"
 import { epochWritten, placeKey } from "./PlacedRoute.ts"
 import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
 
@@ -104,6 +106,15 @@ export class Moves {
           member: home.member,
           counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
           mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),
+          swept: (name, epoch, members) =>
+            sweptBefore({
+              placement: () => this.placement(name),
+              to: epoch,
+              members,
+              places,
+              changes: this.departed.changes,
+              tell: (what) => Telemetry.warn(`the move of ${name} ${what}`)
+            }),
           journal: home.sinks().ledger.journal,
           account: (sink, epoch) => home.sinks().ledger.account(stream, sink, epoch)
         })

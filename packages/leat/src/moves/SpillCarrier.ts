@@ -37,6 +37,8 @@ export interface CarrierHome {
   readonly counts: (stream: string, epoch: number) => Effect.Effect<boolean>
   /** Completes when it would count there, as far as is known. */
   readonly mayCount: (stream: string, epoch: number) => Effect.Effect<void>
+  /** Completes when nothing is to be swept any more that these have stored in older epochs. */
+  readonly swept: (stream: string, epoch: number, members: ReadonlySet<string>) => Effect.Effect<void>
   /** Of the stream in a place and epoch. */
   readonly account: (sink: string, epoch: number) => WriteAccount
 }
@@ -56,6 +58,8 @@ export class SpillCarrier implements Carrier {
   readonly #stream: string
   readonly #home: CarrierHome
   #isTold = false
+  /** Who has nothing to be swept any more. */
+  readonly #isSwept = new Set<string>()
 
   constructor(stream: string, to: Epoch, home: CarrierHome) {
     this.#stream = stream
@@ -82,6 +86,7 @@ export class SpillCarrier implements Carrier {
         for (const one of going) one.isThere = this.#home.carried.hasCarried(one.record)
         const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
         if (isOthers) yield* this.#home.mayCount(this.#stream, this.to.epoch)
+        yield* this.#swept(going)
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
           if (Result.isSuccess(tried)) break
@@ -93,6 +98,18 @@ export class SpillCarrier implements Carrier {
         if (!stored(some.length)) return
         for (const { record, isMarker } of going) if (isMarker) this.#home.carried.addMarker(record)
       }
+    })
+  }
+
+  /** What others have left waits for what they have stored behind the end of an epoch: that stood in front of it. */
+  #swept(going: ReadonlyArray<Going>): Effect.Effect<void> {
+    const { member, swept } = this.#home
+    const asked = new Set<string>()
+    for (const { incarnation = member, isThere } of going)
+      if (!isThere && incarnation !== member && !this.#isSwept.has(incarnation)) asked.add(incarnation)
+    if (asked.size === 0) return Effect.void
+    return Effect.map(swept(this.#stream, this.to.epoch, asked), () => {
+      for (const incarnation of asked) this.#isSwept.add(incarnation)
     })
   }
 

@@ -1,8 +1,10 @@
 import { Effect } from "effect"
 import type { FaultPlan } from "leat/testing"
+import type { Driver } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import { noteContract } from "../contracts/Note.ts"
+import { cuttable } from "./cuttable.ts"
 import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
 
 type Process = Effect.Success<ReturnType<SpillingFleet["process"]>>
@@ -316,6 +318,47 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     expect(lines.filter((line) => line.includes("other streams"))).toEqual([
       `Warn the move of ${stream} leaves records of other streams in the spill near.a.2.spill: 3; they are sent when a process opens one of these, and a process that is started before that carries once more what was carried past them`
     ])
+  })
+
+  it("goes behind what its process has stored at the place that was left, which is swept late", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const slow = (version: number, at: "a" | "b") =>
+          documentAt(version, at).replaceAll('"spill":{"cluster":"disk"}', '"spill":{"cluster":"disk","rate":50}')
+        yield* fleet.apply(slow(2, "a"))
+        const isCut = { control: false, near: false }
+        const cut = (drivers: ReadonlyArray<Driver>, name: "control" | "near") =>
+          drivers.map((driver) => (driver.name === name ? cuttable(driver, () => isCut[name]) : driver))
+        const gate = new Gate()
+        const one = yield* fleet.process({ drivers: cut(fleet.drivers(gate, fleet.disk), "control") })
+        // Who coordinates cannot read the place for a time.
+        const reader = yield* fleet.process({ drivers: cut(fleet.drivers(new Gate(), fleet.otherDisk), "near") })
+        const handled = yield* handledBy(reader, "group")
+        yield* Effect.sleep("6 seconds")
+        yield* fleet.place
+        yield* Effect.sleep("6 seconds")
+        fleet.faults.near = away
+        yield* published(one, "spilled", 300)
+        isCut.control = true
+        yield* fleet.apply(slow(3, "b"), "b")
+        yield* Effect.sleep("3 minutes")
+        expect((yield* fleet.phases).at(-1)).toBe("open")
+        isCut.near = true
+        fleet.faults.near = {}
+        yield* Effect.sleep("12 seconds")
+        const behind = (yield* fleet.stored("a")).length
+        expect(behind).toBeGreaterThan(100)
+        expect(behind).toBeLessThan(300 * keys.length)
+        yield* gate.close
+        const next = yield* fleet.process()
+        yield* published(next, "next", 1).pipe(Effect.forkScoped)
+        yield* Effect.sleep("20 seconds")
+        isCut.near = false
+        yield* Effect.sleep("3 minutes")
+        inOrder(handled, ["spilled", 300], ["next", 1])
+        expect(yield* fleet.left("a")).toBe(0)
+      })
+    )
   })
 
   it("holds up its process alone where the new place refuses a record, and says so", () => {

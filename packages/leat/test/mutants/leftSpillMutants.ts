@@ -109,6 +109,23 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "stops at one that is refused"
   },
   {
+    name: "what an earlier process has left goes in front of what it has stored where nobody reads it",
+    file: "moves/SpillCarrier.ts",
+    find: `        yield* this.#swept(going)
+`,
+    replace: ``,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "swept late"
+  },
+  {
+    name: "what is swept in part is taken for swept",
+    file: "moves/sweptBefore.ts",
+    find: `ends.every((end, index) => (now.swept[index] ?? 0) >= end)`,
+    replace: `ends.length > 0`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "swept late"
+  },
+  {
     name: "what is carried counts nowhere",
     file: "moves/SpillCarrier.ts",
     find: `    there.stored++
