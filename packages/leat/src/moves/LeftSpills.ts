@@ -29,6 +29,8 @@ const [againMs, againMsMax] = [200, 5000]
 export interface LeftSpillsHome {
   /** Read legs that older documents of the fleet have, the newest first. */
   readonly pastLegs: (stream: string) => ReadonlyArray<Leg>
+  /** Older documents of the fleet that may name a spill and are not understood here, and why. */
+  readonly unreadPast: () => ReadonlyArray<string>
   /** A sink that is open, or is being closed. */
   readonly sinkNamed: (name: string) => Sink | undefined
   readonly departures: Departures & { readonly changed: () => void }
@@ -94,9 +96,26 @@ export class LeftSpills {
 
   /** Completes when nothing of the stream is left in them. */
   carried(legs: ReadonlyArray<Leg>, to: Epoch): Effect.Effect<void> {
-    return Effect.map(
-      Effect.forEach(legs, (leg) => this.#carriedOf(leg, to), { concurrency: "unbounded", discard: true }),
-      () => void (this.#done = to.epoch)
+    return Effect.forEach(legs, (leg) => this.#carriedOf(leg, to), { concurrency: "unbounded", discard: true }).pipe(
+      Effect.andThen(this.#tellUnread),
+      Effect.map(() => void (this.#done = to.epoch))
+    )
+  }
+
+  /** It was refused by this build, and may have been in force in another one. */
+  get #tellUnread(): Effect.Effect<void> {
+    const { spills, stream } = this.#home
+    return Effect.suspend(() =>
+      Effect.forEach(
+        spills.unreadPast(),
+        (why) =>
+          this.#tellOnce(
+            `leaves what may stand in a spill that only an older document of the fleet names: ${why}; if ${stream} had a spill by it, start this process once with the build that wrote it`,
+            "",
+            0
+          ),
+        { discard: true }
+      )
     )
   }
 

@@ -14,13 +14,16 @@ import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
+import * as Telemetry from "../Telemetry.ts"
 import { Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
+import { CarriedRecords } from "./CarriedRecords.ts"
 import { coordinate } from "./Coordinator.ts"
 import { Departed } from "./Departed.ts"
 import { PastLegs } from "./PastLegs.ts"
 import { Places } from "./Places.ts"
 import { SpillCarrier } from "./SpillCarrier.ts"
+import { sweptBefore } from "./sweptBefore.ts"
 import { epochWritten, placeKey } from "./PlacedRoute.ts"
 import { PlacedWriter, type WriterHome } from "./PlacedWriter.ts"
 
@@ -53,7 +56,7 @@ export interface MovesHome {
   readonly outletOf: (stream: string, leg: Leg) => ReturnType<WriterHome["outletOf"]>
   readonly transportOf: (cluster: string) => Effect.Effect<Transport, OpenError, Scope.Scope>
   /** Compiles a document of the fleet. */
-  readonly compile: (document: string) => Result.Result<Routes, unknown>
+  readonly compile: (document: string) => Result.Result<Routes, RouteError>
   readonly sinks: () => Pick<Sinks, "named" | "ledger">
   /** The groups that read a stream here. */
   readonly groupsOf: (stream: string) => ReadonlyArray<string>
@@ -86,6 +89,7 @@ export class Moves {
     this.#bystander = new Bystander(home.member)
     this.#past = new PastLegs(home.compile, () => home.fleet()?.control)
     const places = new Places(home.transportOf)
+    const carried = new CarriedRecords()
     this.departed = new Departed(home.runtime.scheduler)
     this.departed.connect({
       member: home.member,
@@ -100,9 +104,19 @@ export class Moves {
       carrierTo: (stream, to) =>
         new SpillCarrier(stream, to, {
           places,
+          carried,
           member: home.member,
           counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
           mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),
+          swept: (name, epoch, members) =>
+            sweptBefore({
+              placement: () => this.placement(name),
+              to: epoch,
+              members,
+              places,
+              changes: this.departed.changes,
+              tell: (what) => Telemetry.warn(`the move of ${name} ${what}`)
+            }),
           journal: home.sinks().ledger.journal,
           account: (sink, epoch) => home.sinks().ledger.account(stream, sink, epoch)
         })
@@ -314,6 +328,7 @@ export class Moves {
       spills: {
         departures: this.departed,
         pastLegs: (name) => this.#past.of(name),
+        unreadPast: () => this.#past.unread,
         sinkNamed: (name) => sinks().named(name),
         context: runtime.context
       },

@@ -1,23 +1,25 @@
 /**
  * What stands in the spill of a place that a stream has left, on its way to where the stream is now: under its own ids, in the epoch that is written.
- * Records of one bucket go one behind the other, each when the one before is stored: one that is refused holds up those behind it, and no others.
+ * Records of one partition go in one append, which stops at one that is refused: that holds up those of its bucket behind it, and no others.
  */
 import { Effect, Result, Scope } from "effect"
 import type { Epoch } from "../control/Placement.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import type { Carrier } from "../publish/spill/Departures.ts"
 import type { EventId } from "../record/EventId.ts"
+import { sizeOf } from "../record/batchOf.ts"
 import { inEpoch } from "../record/redress.ts"
 import { readMeta } from "../record/Wire.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { leaving } from "../transport/endWithin.ts"
 import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
+import type { CarriedRecords } from "./CarriedRecords.ts"
 import { answered, type Places, placeText } from "./Places.ts"
 import { Trouble } from "./Trouble.ts"
 
-/** Records after which it is told how many have arrived. */
-const toldEvery = 256
+/** Records, and their bytes, after which it is told how many have arrived: so many may be copies when this process is killed. */
+const [toldEvery, toldBytes] = [1024, 1024 ** 2]
 
 /** Partitions that are written at the same time. */
 const concurrency = 16
@@ -27,6 +29,7 @@ const [againMs, againMsMax] = [200, 5000]
 
 export interface CarrierHome {
   readonly places: Places
+  readonly carried: CarriedRecords
   readonly journal: Journal | undefined
   /** The incarnation. */
   readonly member: string
@@ -34,6 +37,8 @@ export interface CarrierHome {
   readonly counts: (stream: string, epoch: number) => Effect.Effect<boolean>
   /** Completes when it would count there, as far as is known. */
   readonly mayCount: (stream: string, epoch: number) => Effect.Effect<void>
+  /** Completes when nothing is to be swept any more that these have stored in older epochs. */
+  readonly swept: (stream: string, epoch: number, members: ReadonlySet<string>) => Effect.Effect<void>
   /** Of the stream in a place and epoch. */
   readonly account: (sink: string, epoch: number) => WriteAccount
 }
@@ -53,6 +58,8 @@ export class SpillCarrier implements Carrier {
   readonly #stream: string
   readonly #home: CarrierHome
   #isTold = false
+  /** Who has nothing to be swept any more. */
+  readonly #isSwept = new Set<string>()
 
   constructor(stream: string, to: Epoch, home: CarrierHome) {
     this.#stream = stream
@@ -60,27 +67,31 @@ export class SpillCarrier implements Carrier {
     this.#home = home
   }
 
-  readonly arrived = ({ incarnation, bucket, seq }: EventId): void => {
-    const { journal, account, member } = this.#home
+  readonly arrived = (id: EventId): void => {
+    const { journal, account, carried, member } = this.#home
+    if (!carried.add(id)) return
     const there = account(placeText(this.to.place), this.to.epoch)
     there.stored++
     // The rows of a process say what has become of its own events: what it was left is beside them.
-    if (incarnation !== member) {
+    if (id.incarnation !== member) {
       there.recovered++
       return
     }
     if (there.movedIn === 0) there.moveBegan?.(there)
     there.movedIn++
-    journal?.moved(there, bucket, seq, "movedOut", "stored")
+    journal?.moved(there, id.bucket, id.seq, "movedOut", "stored")
   }
 
   carry(records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      for (let at = 0; at < records.length; at += toldEvery) {
-        const some = records.slice(at, at + toldEvery)
+      for (let at = 0; at < records.length;) {
+        const some = portionAt(records, at)
+        at += some.length
         const going = some.flatMap(goingOf)
-        const isOthers = going.some(({ incarnation }) => incarnation !== this.#home.member)
+        for (const one of going) one.isThere = this.#home.carried.hasCarried(one.record)
+        const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
         if (isOthers) yield* this.#home.mayCount(this.#stream, this.to.epoch)
+        yield* this.#swept(going)
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
           if (Result.isSuccess(tried)) break
@@ -90,47 +101,71 @@ export class SpillCarrier implements Carrier {
         // What is not stored where it counts is not settled, and is carried on.
         if (isOthers && !(yield* this.#home.counts(this.#stream, this.to.epoch))) return
         if (!stored(some.length)) return
+        for (const { record, isMarker } of going) if (isMarker) this.#home.carried.addMarker(record)
       }
+    })
+  }
+
+  /** What others have left waits for what they have stored behind the end of an epoch: that stood in front of it. */
+  #swept(going: ReadonlyArray<Going>): Effect.Effect<void> {
+    const { member, swept } = this.#home
+    const asked = new Set<string>()
+    for (const { incarnation = member, isThere } of going)
+      if (!isThere && incarnation !== member && !this.#isSwept.has(incarnation)) asked.add(incarnation)
+    if (asked.size === 0) return Effect.void
+    return Effect.map(swept(this.#stream, this.to.epoch, asked), () => {
+      for (const incarnation of asked) this.#isSwept.add(incarnation)
     })
   }
 
   #sent(going: ReadonlyArray<Going>): Effect.Effect<void, Trouble> {
     const { place } = this.to
+    if (going.every(({ isThere }) => isThere)) return Effect.void
     return this.#home.places.using(place.cluster, (target) =>
       Effect.gen({ self: this }, function* () {
         const scope = yield* Effect.scope
         const { topic, partitions } = place
         const opened = Scope.provide(openForwarder(target, { topic, partitions }), scope)
         const forwarder = yield* answered(opened, `${placeText(place)} cannot be written`)
-        for (const round of rounds(going.filter(({ isThere }) => !isThere)))
-          yield* Effect.forEach(
-            Map.groupBy(round, ({ bucket }) => bucket % place.partitions),
-            ([partition, some]) => this.#append(forwarder, partition, some),
-            { concurrency, discard: true }
-          )
+        const left = Map.groupBy(
+          going.filter(({ isThere }) => !isThere),
+          ({ bucket }) => bucket % partitions
+        )
+        // A partition that refuses one takes the others all the same.
+        const refusals = yield* Effect.forEach(left, ([partition, some]) => this.#append(forwarder, partition, some), {
+          concurrency
+        })
+        const [why] = refusals.flat()
+        if (why !== undefined) return yield* new Trouble({ why })
       })
     )
   }
 
-  #append({ append }: Forwarder, partition: number, some: ReadonlyArray<Going>): Effect.Effect<void, Trouble> {
+  /** Gives why records are refused. */
+  #append(forwarder: Forwarder, partition: number, some: ReadonlyArray<Going>): Effect.Effect<ReadonlyArray<string>> {
     const { place, epoch } = this.to
-    const plain = some.map(({ record: { key, value, headers, timeMs } }) => ({
-      key,
-      value,
-      headers: inEpoch(headers, epoch),
-      timeMs
-    }))
-    return Effect.gen({ self: this }, function* () {
-      const refusals = yield* leaving(append(partition, plain, () => undefined))
-      let why: string | undefined
-      for (const [index, one] of some.entries()) {
-        const refusal = refusals[index]
-        // A marker is no event that anybody would miss.
-        one.isThere = refusal === undefined || one.isMarker
-        if (!one.isThere) why ??= refusal?.message
+    return Effect.gen(function* () {
+      const whys: Array<string> = []
+      const held = new Set<number>()
+      for (let left = some; left.length > 0;) {
+        const plain = left.map(({ record: { key, value, headers, timeMs } }) => ({
+          key,
+          value,
+          headers: inEpoch(headers, epoch),
+          timeMs
+        }))
+        const fates = yield* leaving(forwarder.appendUntilRefused(partition, plain))
+        for (const [index, one] of left.entries()) {
+          const fate = fates[index] ?? "unsent"
+          // A marker is no event that anybody would miss.
+          one.isThere = fate === "stored" || (fate !== "unsent" && one.isMarker)
+          if (one.isThere || fate === "unsent" || fate === "stored") continue
+          held.add(one.bucket)
+          whys.push(`a record is refused by ${placeText(place)}/${partition}: ${fate.message}`)
+        }
+        left = left.filter(({ isThere, bucket }) => !isThere && !held.has(bucket))
       }
-      if (why !== undefined)
-        return yield* new Trouble({ why: `a record is refused by ${placeText(place)}/${partition}: ${why}` })
+      return whys
     })
   }
 
@@ -150,16 +185,13 @@ function goingOf(record: ReceivedRecord): ReadonlyArray<Going> {
   return bucket === undefined ? [] : [{ record, bucket, incarnation: id?.incarnation, isMarker, isThere: false }]
 }
 
-/** In each, a bucket comes once. */
-function rounds(going: ReadonlyArray<Going>): ReadonlyArray<ReadonlyArray<Going>> {
-  const all: Array<Array<Going>> = []
-  const seen = new Map<number, number>()
-  for (const one of going) {
-    const index = seen.get(one.bucket) ?? 0
-    seen.set(one.bucket, index + 1)
-    const round = all[index]
-    if (round === undefined) all[index] = [one]
-    else round.push(one)
+/** At least one. */
+function portionAt(records: ReadonlyArray<ReceivedRecord>, at: number): ReadonlyArray<ReceivedRecord> {
+  let end = at
+  for (let bytes = 0; end < records.length && end - at < toldEvery; end++) {
+    const record = records[end]
+    bytes += record === undefined ? 0 : sizeOf(record)
+    if (bytes > toldBytes && end > at) break
   }
-  return all
+  return records.slice(at, end)
 }

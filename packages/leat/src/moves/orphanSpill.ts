@@ -1,12 +1,12 @@
 /**
  * A spill of a place that nobody here has open, which a process before this one has left: what it holds of streams that have left that place is
- * carried to where they are. The rest stays for whoever opens the place.
+ * carried to where they are. The rest stays for whoever opens the place, and holds up the settling of what stands behind it: a carrier knows what it
+ * has carried, and does not carry that again when it is read again.
  */
 import { type Context, Effect } from "effect"
-import { type Departures, firstStretch } from "../publish/spill/Departures.ts"
+import { type Carrier, type Departures, firstStretch } from "../publish/spill/Departures.ts"
 import { Spill } from "../publish/spill/Spill.ts"
 import { type SpillBounds, SpillLanes } from "../publish/spill/SpillLanes.ts"
-import type { EventId } from "../record/EventId.ts"
 import { readMeta } from "../record/Wire.ts"
 import type { ReceivedRecord, Transport, Writer } from "../transport/index.ts"
 
@@ -45,7 +45,7 @@ export function orphanCarried(orphan: Orphan): Effect.Effect<void> {
         if (others > 0)
           yield* tell(
             `leaves records of other streams in ${spill.name}`,
-            `: ${others}; they are sent when a process opens one of these, and what was carried past them may be carried once more`
+            `: ${others}; they are sent when a process opens one of these, and a process that is started before that carries once more what was carried past them`
           )
         return true
       })
@@ -94,7 +94,7 @@ function partitionCarried(
   })
 }
 
-function arrived({ headers }: ReceivedRecord, tell: (id: EventId) => void): void {
+function arrived({ headers }: ReceivedRecord, tell: Carrier["arrived"]): void {
   const { id, isMarker } = readMeta(headers, "")
   if (id !== undefined && !isMarker) tell(id)
 }

@@ -34,6 +34,11 @@ export interface Forwarder {
     isWanted?: (index: number) => boolean,
     onEnded?: (index: number, refusal: TransportError | undefined) => void
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
+  /** As `append`, but nothing behind a record that is refused for good is sent; where a driver has stored some of that with it, that is said. */
+  readonly appendUntilRefused: (
+    partition: number,
+    records: ReadonlyArray<PlainRecord>
+  ) => Effect.Effect<ReadonlyArray<"stored" | "unsent" | TransportError>>
 }
 
 /** Opens a topic to forward to; creates it so where it is not there, and takes one that is there as it is. `pauses`: from one attempt to the next. */
@@ -50,7 +55,9 @@ export const openForwarder = (
     return {
       partitions: writer.partitions,
       append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>
-        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses })
+        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses }),
+      appendUntilRefused: (partition, records) =>
+        appendUntilRefused({ transport, writer, partition, records, pauses, ...quiet })
     }
   })
 
@@ -63,9 +70,22 @@ interface Appending {
   readonly isWanted: (index: number) => boolean
   readonly onEnded: (index: number, refusal: TransportError | undefined) => void
   readonly pauses: Pauses
+  /** Where it is to stop at a refusal: what was not sent for that, by index. */
+  readonly unsent?: Set<number>
 }
 
-function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses }: Appending) {
+const quiet = { onWaiting: () => undefined, isWanted: () => true, onEnded: () => undefined }
+
+function appendUntilRefused(appending: Appending) {
+  return Effect.suspend(() => {
+    const unsent = new Set<number>()
+    return Effect.map(append({ ...appending, unsent }), (refused) =>
+      refused.map((refusal, index) => refusal ?? (unsent.has(index) ? "unsent" : "stored"))
+    )
+  })
+}
+
+function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses, unsent }: Appending) {
   return Effect.gen(function* () {
     const batch = batchOf(records)
     const refused: Array<TransportError | undefined> = records.map(() => undefined)
@@ -76,7 +96,7 @@ function append({ transport, writer, partition, records, onWaiting, isWanted, on
       if (range === undefined) return refused
       const runs = yield* send(transport.name, writer, partition, batch, range)
       const leftOfRange = leftOf(runs, refused)
-      left = [...leftOfRange, ...behind]
+      left = stopped([...leftOfRange, ...behind], refused, unsent)
       for (let index = range.from; index < range.to; index++)
         if (!leftOfRange.some((one) => index >= one.from && index < one.to)) onEnded(index, refused[index])
       const isInDoubt = runs.some(({ fate }) => fate === "unknown")
@@ -115,6 +135,18 @@ function leftOf(runs: ReadonlyArray<Run>, refused: Array<TransportError | undefi
     else if (left.length > 0) left.push({ from: run.from, to: run.to })
   }
   return left
+}
+
+/** Without what stands behind the first that is refused. */
+function stopped(
+  left: ReadonlyArray<Range>,
+  refused: ReadonlyArray<TransportError | undefined>,
+  unsent: Set<number> | undefined
+): ReadonlyArray<Range> {
+  const first = unsent === undefined ? -1 : refused.findIndex((refusal) => refusal !== undefined)
+  if (first < 0) return left
+  for (const { from, to } of left) for (let index = Math.max(from, first); index < to; index++) unsent?.add(index)
+  return left.flatMap(({ from, to }) => (from < first ? [{ from, to: Math.min(to, first) }] : []))
 }
 
 /** What a run that is not stored leaves to be sent again; a record that is refused for good alone is told so. */

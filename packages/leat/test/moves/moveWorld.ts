@@ -457,7 +457,8 @@ export function moveWorld(seed: number): MoveWorld {
     let waited = 0
     for (; waited < 600 && !isAtRest(); waited++) yield* Effect.sleep(500)
     if (living().length === 0) yield* open()
-    // What the dead have left is carried by whoever gets their disks.
+    // What the dead have left is carried by whoever gets their disks; who is being closed may spill what it holds as the last thing.
+    yield* Effect.timeoutOption(Effect.forEach(closing, Fiber.await), "5 minutes")
     const left = (disk: PowerLossBroker) => {
       const transport = memoryTransport(disk.disk)
       const spills = disk.disk.topics.filter((topic) => topic.endsWith(".spill"))

@@ -30,6 +30,8 @@ export interface Said {
   readonly spills?: boolean
   /** Whether the document names the disk. */
   readonly disk?: boolean
+  /** Whether the document names the first cluster. */
+  readonly near?: boolean
   /** Where all other streams lie; there too when absent. */
   readonly others?: PlaceName
 }
@@ -37,7 +39,7 @@ export interface Said {
 export const documentAt = (
   version: number,
   at: PlaceName,
-  { spills = true, disk = true, others = at }: Said = {}
+  { spills = true, disk = true, near = true, others = at }: Said = {}
 ): string => {
   const to = (name: PlaceName) => {
     const { cluster, topic } = places[name]
@@ -47,7 +49,7 @@ export const documentAt = (
   return JSON.stringify({
     version,
     clusters: {
-      near: { transport: "near" },
+      ...(near ? { near: { transport: "near" } } : {}),
       far: { transport: "far" },
       ...(disk ? { disk: { transport: "powerLoss" } } : {})
     },

@@ -302,8 +302,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was in doubt is forwarded behind what comes later",
     file: "transport/Forwarder.ts",
-    find: `left = [...leftOfRange, ...behind]`,
-    replace: `left = [...behind, ...leftOfRange]`,
+    find: `left = stopped([...leftOfRange, ...behind], refused, unsent)`,
+    replace: `left = stopped([...behind, ...leftOfRange], refused, unsent)`,
     foundBy: "transport/Forwarder.test.ts",
     test: "is fenced when it is in doubt"
   },

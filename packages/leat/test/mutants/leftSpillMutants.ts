@@ -77,6 +77,71 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "before its own events"
   },
   {
+    name: "what was carried past another stream's record is carried with each look",
+    file: "moves/SpillCarrier.ts",
+    find: `one.isThere = this.#home.carried.hasCarried(one.record)`,
+    replace: `one.isThere = false`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried once past"
+  },
+  {
+    name: "what was carried counts again when its spill is opened",
+    file: "moves/SpillCarrier.ts",
+    find: `if (!carried.add(id)) return`,
+    replace: `carried.add(id)`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried once past"
+  },
+  {
+    name: "a gap between two that were carried is taken for carried",
+    file: "moves/CarriedRecords.ts",
+    find: `if (before?.to === seq) before.to = after?.from === seq + 1 ? after.to : seq + 1`,
+    replace: `if (before !== undefined) before.to = after?.from === seq + 1 ? after.to : seq + 1`,
+    foundBy: "moves/CarriedRecords.test.ts",
+    test: "known by its id"
+  },
+  {
+    name: "what is carried goes record by record",
+    file: "moves/SpillCarrier.ts",
+    find: `[toldEvery, toldBytes] = [1024,`,
+    replace: `[toldEvery, toldBytes] = [1,`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "carried in batches"
+  },
+  {
+    name: "what stands behind a record that is refused is carried before it",
+    file: "moves/SpillCarrier.ts",
+    find: `left = left.filter(({ isThere, bucket }) => !isThere && !held.has(bucket))`,
+    replace: `left = left.filter((_, index) => fates[index] === "unsent")`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "behind a record that is refused"
+  },
+  {
+    name: "an append that is to stop at a refusal goes on",
+    file: "transport/Forwarder.ts",
+    find: `left = stopped([...leftOfRange, ...behind], refused, unsent)`,
+    replace: `left = [...leftOfRange, ...behind]`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "stops at one that is refused"
+  },
+  {
+    name: "what an earlier process has left goes in front of what it has stored where nobody reads it",
+    file: "moves/SpillCarrier.ts",
+    find: `        yield* this.#swept(going)
+`,
+    replace: ``,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "swept late"
+  },
+  {
+    name: "what is swept in part is taken for swept",
+    file: "moves/sweptBefore.ts",
+    find: `ends.every((end, index) => (now.swept[index] ?? 0) >= end)`,
+    replace: `ends.length > 0`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "swept late"
+  },
+  {
     name: "what is carried counts nowhere",
     file: "moves/SpillCarrier.ts",
     find: `    there.stored++
@@ -100,6 +165,30 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     replace: `if (all.some(({ document })`,
     foundBy: "moves/leftSpills.test.ts",
     test: "before its own events"
+  },
+  {
+    name: "a document that this build refuses says nothing of a spill",
+    file: "moves/PastLegs.ts",
+    find: `return readLegs(document)`,
+    replace: `return { of: () => [], faults: [] }`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "by a build without"
+  },
+  {
+    name: "what is wrong with the form of an older document is not said",
+    file: "routes/readLegs.ts",
+    find: `build(index, stream).readLeg), faults }`,
+    replace: `build(index, stream).readLeg), faults: [] }`,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not understood"
+  },
+  {
+    name: "an older document that is not understood is passed over in silence",
+    file: "moves/LeftSpills.ts",
+    find: `Effect.andThen(this.#tellUnread),`,
+    replace: ``,
+    foundBy: "moves/leftSpills.test.ts",
+    test: "not understood"
   },
   {
     name: "all of a portion goes where its first record goes",
@@ -128,8 +217,8 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what an earlier process has left counts as moved by the one that carries it",
     file: "moves/SpillCarrier.ts",
-    find: `if (incarnation !== member) {`,
-    replace: `if (incarnation === "") {`,
+    find: `if (id.incarnation !== member) {`,
+    replace: `if (id.incarnation === "") {`,
     foundBy: "moves/leftSpills.test.ts",
     test: "counts beside what the process has published"
   },

@@ -103,6 +103,47 @@ describe("what is forwarded", () => {
     })
   )
 
+  it.effect("stops at one that is refused where it is asked to, and says what was sent", () =>
+    Effect.gen(function* () {
+      const refuseThird: Answer = (from, to) => (from <= 2 && to > 2 ? fails("Rejected")(from, to) : stored(from, to))
+      const { transport, calls } = scripted(Array.from({ length: 9 }, () => refuseThird))
+      const forwarder = yield* openForwarder(transport, { topic: "t", partitions: 3 })
+      const records = Array.from({ length: 8 }, (_, index) => ({ key: `${index}`, value: "v" }))
+      const fates = yield* forwarder.appendUntilRefused(1, records)
+      expect(fates.map((fate) => (typeof fate === "string" ? fate : fate.reason))).toEqual([
+        "stored",
+        "stored",
+        "Rejected",
+        ...Array.from({ length: 5 }, () => "unsent")
+      ])
+      expect(calls).toEqual(["1: 0-8", "1: 0-4", "1: 0-2", "1: 2-4", "1: 2-3"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is sent again before it stops, where it was in doubt and stands before the one that is refused", () =>
+    Effect.gen(function* () {
+      const parts: Answer = () => [
+        { from: 0, to: 1, fate: "unknown", error: error("Timeout") },
+        { from: 1, to: 2, fate: "notStored", error: error("Rejected") },
+        { from: 2, to: 3, fate: "stored" },
+        { from: 3, to: 4, fate: "notStored" }
+      ]
+      const { transport, calls } = scripted([parts])
+      const forwarder = yield* openForwarder(transport, { topic: "t", partitions: 3 })
+      const records = Array.from({ length: 4 }, (_, index) => ({ key: `${index}`, value: "v" }))
+      const running = yield* Effect.forkChild(forwarder.appendUntilRefused(1, records))
+      yield* TestClock.adjust("1 minute")
+      const fates = yield* Fiber.join(running)
+      expect(fates.map((fate) => (typeof fate === "string" ? fate : fate.reason))).toEqual([
+        "stored",
+        "Rejected",
+        "unsent",
+        "unsent"
+      ])
+      expect(calls).toEqual(["1: 0-4", "fence", "1: 0-1"])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is in doubt where a driver refuses it without an error that says why", () =>
     Effect.gen(function* () {
       for (const odd of [null, "no", new Error("no"), { reason: "Rejected" }, { reason: "No", detail: "no" }]) {

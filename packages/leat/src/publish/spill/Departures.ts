@@ -16,7 +16,9 @@ export interface Carrier {
    * land later, as a copy.
    */
   readonly carry: (records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean) => Effect.Effect<void>
-  /** An event of it was stored there. One of this process is counted elsewhere as moved out. */
+  /**
+   * An event of it was stored there. One of this process is counted elsewhere as moved out. Never carried again: it may be read again before it is settled.
+   */
   readonly arrived: (id: EventId) => void
 }
 
