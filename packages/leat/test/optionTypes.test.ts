@@ -53,6 +53,7 @@ const taken: {
   readonly PromiseSubscribeOptions: Takes<PromiseSubscribeOptions>
   readonly PublishOptions: Takes<PublishOptions>
   readonly ReplayOptions: Takes<DeadLetters.ReplayOptions>
+  readonly StreamAuditOptions: Takes<Audit.StreamAuditOptions>
   readonly SubscribeOptions: Takes<SubscribeOptions>
   readonly WaitOptions: Takes<WaitOptions>
   readonly WatchOptions: Takes<ControlTools.WatchOptions>
@@ -72,6 +73,7 @@ const taken: {
   PromiseSubscribeOptions: true,
   PublishOptions: true,
   ReplayOptions: true,
+  StreamAuditOptions: true,
   SubscribeOptions: true,
   WaitOptions: true,
   WatchOptions: true

@@ -29,17 +29,21 @@ describe("sending on what a fallback holds", () => {
     const places = fallbackPlaces()
     story(
       Effect.gen(function* () {
-        // What the first two members read is stored, and not settled; then the partition cannot be read any further.
-        let members = 0
+        // What the first two members that read something read is stored, and not settled; then the partition cannot be read any further.
+        let read = 0
         const { leat, notes } = yield* openFalling(places, {
           near: ({ subscribe }) => ({
             subscribe: (asked) =>
               Stream.map(subscribe(asked), (lane) =>
-                ++members > 2
+                read > 1
                   ? lane
                   : {
                       ...lane,
-                      batches: Stream.concat(Stream.take(lane.batches, 1), Stream.fail(unavailable("pull"))),
+                      // What it has read is sent by then.
+                      batches: Stream.concat(
+                        Stream.tap(Stream.take(lane.batches, 1), () => Effect.sync(() => read++)),
+                        Stream.fromEffect(Effect.andThen(Effect.sleep("1 second"), Effect.fail(unavailable("pull"))))
+                      ),
                       settle: () => Effect.fail(unavailable("settle"))
                     }
               )
@@ -49,7 +53,7 @@ describe("sending on what a fallback holds", () => {
         for (const text of ["0", "1", "2"]) yield* notes.publish(note("k", text))
         const done: Array<string> = []
         places.farFaults = { fence: () => void done.push("fence"), send: () => void done.push("send") }
-        yield* until("a third member has sent it on", () => stored(places).length > 6)
+        yield* until("a third member has sent it on", () => stored(places).length > 6, 60_000)
         // The first member had read no more than the first of them.
         expect(stored(places).toSorted()).toEqual(["0", "0", "0", "1", "1", "2", "2"])
         expect(legRow(leat)).toMatchObject({ recovered: 3, stored: 3, balanced: true })
