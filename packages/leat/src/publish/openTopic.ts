@@ -6,8 +6,7 @@ import { Effect, type Scope } from "effect"
 import { warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
 import { type Transport, TransportError, type Writer } from "../transport/index.ts"
-import { leaving } from "../transport/endWithin.ts"
-import { isFoundCompacted, madeCompacted } from "../transport/madeCompacted.ts"
+import { madeCompacted } from "../transport/madeCompacted.ts"
 
 /** What a contract asks of its topic: nothing where absent. What is needed is refused where it is not so. */
 export type Compaction = "wanted" | "needed" | undefined
@@ -33,8 +32,7 @@ export function openTopic(
   { topic, sink, compaction }: OpenedTopic
 ): Effect.Effect<Writer, TransportError, Scope.Scope> {
   const opened = Effect.suspend(() => contained(transport.openWriter(topic), sink))
-  if (compaction === undefined)
-    return Effect.tap(opened, () => Effect.forkScoped(Effect.interruptible(warnIfCompacted(transport, topic, sink))))
+  if (compaction === undefined) return opened
   return Effect.flatMap(madeCompacted(transport, topic), (compacting) => {
     if (compacting === "compacted") return opened
     const told = losing[compacting]
@@ -45,21 +43,6 @@ export function openTopic(
     )
   })
 }
-
-/**
- * An ordinary contract may be published to a compacted topic, and loses there what is superseded: perhaps by the same key of another stream, whose process leat has
- * not seen. What is in the memory of one process is shared with no other, and within one the routes look.
- */
-function warnIfCompacted(transport: Transport, topic: string, sink: string): Effect.Effect<void> {
-  if (transport.capabilities.ephemeral) return Effect.void
-  // A driver that does not answer holds up nobody.
-  return Effect.flatMap(leaving(isFoundCompacted(transport, topic)), (isCompacted) =>
-    isCompacted ? warn(`${sink} ${superseding}`) : Effect.void
-  )
-}
-
-const superseding =
-  "is compacted, although the contract that is published there is not: of all events of a key, whichever stream they are of, it keeps the latest. Say `compacted` in the contract if that is meant; else name a topic of its own, or make this one an ordinary one (on Kafka `cleanup.policy=delete`)"
 
 const loses = "its retention deletes the latest event of a key that rests"
 const instead = "name a topic that is not there, which leat makes so, and publish the state again"

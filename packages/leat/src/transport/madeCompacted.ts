@@ -24,18 +24,6 @@ export function madeCompacted(transport: Transport, topic: string): Effect.Effec
   )
 }
 
-/** Whether a topic that is there is compacted. False where its backend does not tell, or whoever asks may not know. */
-export function isFoundCompacted(transport: Transport, topic: string): Effect.Effect<boolean> {
-  if (!transport.capabilities.compaction) return Effect.succeed(false)
-  return Effect.suspend(() => transport.partitionsOf(topic)).pipe(
-    Effect.flatMap((partitions) => transport.ensure({ topic, partitions })),
-    Effect.map(
-      (found) => found.status === "differs" && found.differences.some(({ property }) => property === "compacted")
-    ),
-    Effect.catchCause(() => Effect.succeed(false))
-  )
-}
-
 function compactingOf(found: TopicStatus): Compacting {
   const properties = found.status === "differs" ? found.differences.map(({ property }) => property) : []
   if (properties.includes("compacted")) return "not"

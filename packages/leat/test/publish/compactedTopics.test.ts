@@ -169,33 +169,6 @@ describe("the topic of a compacted contract", () => {
     )
   })
 
-  it.each([
-    [true, ["local/notes is compacted, although the contract that is published there is not"]],
-    [false, []]
-  ])("is told of once where another contract is published there: compacted %s", (compacted, told) => {
-    const broker = new MemoryBroker({ partitions: 1 })
-    broker.ensure({ topic: "notes", partitions: 1, compacted })
-    const lines = spillStory(
-      Effect.gen(function* () {
-        const inner = memoryDriver(broker)
-        // As one that other processes share.
-        const driver: Driver = {
-          ...inner,
-          open: (...asked) =>
-            Effect.map(inner.open(...asked), (transport) => ({
-              ...transport,
-              capabilities: { ...transport.capabilities, ephemeral: false }
-            }))
-        }
-        const leat = yield* Leat.make({ source: "test", routes: documentOf({}), drivers: [driver] })
-        const notes = yield* leat.stream(noteContract())
-        yield* notes.publish(note("k", "1"))
-        yield* Effect.sleep("1 minute")
-      })
-    )
-    expect(lines.map((line) => line.split(": ")[0])).toEqual(told)
-  })
-
   it("is made compacted by a consumer that joins it before the leg is open", () => {
     const broker = new MemoryBroker({ partitions: 1 })
     const inner = memoryDriver(broker)
