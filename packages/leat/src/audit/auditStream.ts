@@ -1,23 +1,17 @@
 /** Audits a stream wherever it lies and lay: one that was moved has its events in several topics, and an audit of one of them cannot judge the rest. */
 import { Effect, type Scope } from "effect"
+import type { StoredRange } from "../consume/storedRanges.ts"
 import { taggedStream } from "../record/CompactHeader.ts"
 import { isOfEpoch } from "../record/isOfEpoch.ts"
 import type { RouteError } from "../routes/Routes.ts"
-import type { PartitionBounds, Position, TransportError } from "../transport/index.ts"
+import type { PartitionBounds, TransportError } from "../transport/index.ts"
 import { type AuditedTransport, auditPlaces, type PlaceOfEvents, placesOfFallbacks } from "./auditPlaces.ts"
 import type { AuditReport } from "./AuditReport.ts"
 import type { AuditOptions } from "./auditTopic.ts"
 import { checkedStreamAudit } from "./checkedAudit.ts"
 
-/** Positions [from, to) in which a stream has events, as `stored` of a stream tells. */
-export interface AuditedRange {
-  readonly cluster: string
-  readonly topic: string
-  readonly partition: number
-  readonly epoch: number
-  readonly from: Position
-  readonly to: Position
-}
+/** A range in which a stream has events, as `stored` of a stream gives it. */
+export type AuditedRange = Omit<StoredRange, "settled">
 
 /** As those of a topic; the ranges say which clusters, and records of other streams are passed over. */
 export type StreamAuditOptions = Omit<AuditOptions, "streams" | "cluster">
