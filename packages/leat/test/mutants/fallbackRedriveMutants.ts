@@ -175,11 +175,18 @@ export const fallbackRedriveMutants: ReadonlyArray<Mutant> = [
     name: "a settle that ends before whoever begins it goes on is the last one",
     file: "publish/sendOn/Settles.ts",
     find: `settling.isRunning = true
-        settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)`,
-    replace: `settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
-        settling.isRunning = true`,
+      return Effect.forkIn(Effect.interruptible(this.#run(partition, settling)), this.#scope)`,
+    replace: `return Effect.tap(Effect.forkIn(Effect.interruptible(this.#run(partition, settling)), this.#scope), () => Effect.sync(() => void (settling.isRunning = true)))`,
     foundBy: "publish/Settles.test.ts",
     test: "settles each position"
+  },
+  {
+    name: "who is interrupted while it begins to settle keeps all others from it",
+    file: "publish/sendOn/Settles.ts",
+    find: `Effect.uninterruptible(Effect.map(running, (fiber) => void (settling.running = fiber)))`,
+    replace: `Effect.map(running, (fiber) => void (settling.running = fiber))`,
+    foundBy: "publish/spillInterrupted.test.ts",
+    test: "while it begins to settle"
   },
   {
     name: "a member whose group fails interrupts what is on its way",

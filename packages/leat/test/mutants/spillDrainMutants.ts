@@ -73,7 +73,7 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "a member whose pull has failed does not join again",
     file: "publish/spill/SpillLanes.ts",
-    find: `return Effect.andThen(this.#joinAnew, closed)`,
+    find: `return Effect.uninterruptible(Effect.andThen(this.#joinAnew, closed))`,
     replace: `return closed`,
     foundBy,
     test: "joins again"
@@ -374,5 +374,21 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: owners,
     test: "nor does that keep anything back"
+  },
+  {
+    name: "who is interrupted while it joins the group of a spill keeps all others from it",
+    file: "publish/spill/SpillLanes.ts",
+    find: `#subscribed: Effect.Effect<void> = Effect.uninterruptible(`,
+    replace: `#subscribed: Effect.Effect<void> = Effect.interruptible(`,
+    foundBy: "publish/spillInterrupted.test.ts",
+    test: "while it joins the group"
+  },
+  {
+    name: "what an interrupted reader of a spill has asked for comes to nobody",
+    file: "publish/spill/SpillLanes.ts",
+    find: `if (held.pulling !== undefined) return Effect.succeed(held.pulling)`,
+    replace: ``,
+    foundBy: "publish/spillInterrupted.test.ts",
+    test: "while it joins the group"
   }
 ]

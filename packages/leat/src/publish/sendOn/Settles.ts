@@ -71,11 +71,7 @@ export class Settles {
       if (settling.settled >= settling.wanted) return true
       const waiting = settling.waiting ?? Deferred.makeUnsafe<void>()
       settling.waiting = waiting
-      if (!settling.isRunning) {
-        // Said before it begins: it may have ended before whoever begins it goes on.
-        settling.isRunning = true
-        settling.running = yield* Effect.forkIn(this.#run(partition, settling), this.#scope)
-      }
+      if (!settling.isRunning) yield* this.#begun(partition, settling)
       if (settling.isLate) return false
       const late = Effect.andThen(Effect.sleep(patienceMs), () => {
         settling.isLate = true
@@ -127,6 +123,16 @@ export class Settles {
     return made
   }
 
+  /** In one step: whoever settles may be interrupted at any other, and what is said to run and does not would never settle anything. */
+  #begun(partition: number, settling: Settling): Effect.Effect<void> {
+    const running = Effect.suspend(() => {
+      // Said before it begins: it may have ended before whoever begins it goes on.
+      settling.isRunning = true
+      return Effect.forkIn(Effect.interruptible(this.#run(partition, settling)), this.#scope)
+    })
+    return Effect.uninterruptible(Effect.map(running, (fiber) => void (settling.running = fiber)))
+  }
+
   #run(partition: number, settling: Settling): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       while (settling.settled < settling.wanted) {
@@ -145,8 +151,6 @@ export class Settles {
 
   /** Trims until what is settled has gone; one at a time. */
   #trimming(partition: number, settling: Settling): Effect.Effect<void> {
-    if (settling.isTrimming) return Effect.void
-    settling.isTrimming = true
     const all = Effect.gen({ self: this }, function* () {
       let trimmed = 0n
       for (let failures = 0; trimmed < settling.settled;) {
@@ -156,7 +160,12 @@ export class Settles {
       }
       settling.isTrimming = false
     })
-    return Effect.asVoid(Effect.forkIn(all, this.#scope))
+    const begun = Effect.suspend(() => {
+      if (settling.isTrimming) return Effect.void
+      settling.isTrimming = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(all), this.#scope))
+    })
+    return Effect.uninterruptible(begun)
   }
 
   /** Settles the latest position that is wanted, however long that takes. Returns it. */

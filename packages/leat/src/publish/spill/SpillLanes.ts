@@ -2,7 +2,7 @@
  * What a drain reads of its spill, and settles there. The topic of an owner beside it, with one partition, is given to one process at a time:
  * whoever holds it is the only one that writes to the spill and sends it on.
  */
-import { type Cause, Deferred, Effect, Exit, Pull, Scope, Semaphore, Stream } from "effect"
+import { type Cause, Deferred, Effect, Exit, Fiber, Pull, Scope, Semaphore, Stream } from "effect"
 import { warn } from "../../Telemetry.ts"
 import type { Lane, Position, ReceivedBatch, ReceivedRecord, TransportError } from "../../transport/index.ts"
 import { released } from "../../transport/released.ts"
@@ -48,6 +48,8 @@ function withRecord({ bytes, markers }: Sizes, record: ReceivedRecord): Sizes {
   return { bytes: bytes + sizeOf(record), markers: markers + (readMeta(record.headers, "").isMarker ? 1 : 0) }
 }
 
+type Pulling = Fiber.Fiber<Exit.Exit<ReadonlyArray<ReceivedBatch>, unknown>>
+
 /** A lane of the spill, and how far it was read. */
 interface Held {
   readonly lane: Lane
@@ -57,6 +59,8 @@ interface Held {
   /** Pulled, and not looked at. */
   readonly ahead: Array<Portion>
   next: Position
+  /** What is on its way from the driver. */
+  pulling?: Pulling | undefined
   /** What was read last and is not settled: whoever has failed with it reads it once more. */
   given?: Portion | undefined
 }
@@ -189,12 +193,20 @@ export class SpillLanes {
       const given = this.#lanes.get(partition)?.given
       if (given !== undefined && from < given.next) return withinPortion(given, from, given.next)
       for (;;) {
-        const { held, portion } = yield* this.#pull(partition)
+        const held = yield* this.#filled(partition)
+        const [portion] = held.ahead
+        if (portion === undefined) continue
         const { records, next } = portion
-        if (next <= from) continue
-        if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
-        held.given = yield* this.#whole(partition, withinPortion(portion, from, next <= to ? next : to), from)
-        return held.given
+        if (next > from) {
+          const whole = yield* this.#whole(partition, withinPortion(portion, from, next <= to ? next : to), from)
+          held.ahead.shift()
+          if (next > to) held.ahead.unshift({ records: records.filter(({ position }) => position >= to), next })
+          held.next = next
+          held.given = whole
+          return whole
+        }
+        held.next = next
+        held.ahead.shift()
       }
     })
     return this.#alone(partition, reading)
@@ -244,8 +256,11 @@ export class SpillLanes {
       for (;;) {
         const held = yield* this.#laneOf(partition)
         if (held.next >= position) return held
-        const { held: now, portion } = yield* this.#pull(partition)
-        if (portion.next > position) now.ahead.unshift(portion)
+        const now = yield* this.#filled(partition)
+        const next = now.ahead[0]?.next
+        if (next === undefined) continue
+        now.next = next
+        if (next <= position) now.ahead.shift()
       }
     })
     return this.#alone(partition, reading)
@@ -261,21 +276,35 @@ export class SpillLanes {
     })
   }
 
-  #pull(partition: number): Effect.Effect<{ readonly held: Held; readonly portion: Portion }> {
+  /** A lane that has been pulled, and what it gave not looked at. */
+  #filled(partition: number): Effect.Effect<Held> {
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const held = yield* this.#laneOf(partition)
-        if (held.ahead.length === 0) {
-          const exit = yield* Effect.exit(answered(held.pull, this.#place, "pull"))
-          if (Exit.isSuccess(exit)) held.ahead.push(...exit.value)
-          else yield* this.#lost(partition, held, exit.cause)
+        if (held.ahead.length > 0) return held
+        const pulling = yield* this.#pulling(held)
+        const ended = yield* Fiber.await(pulling)
+        held.pulling = undefined
+        if (Exit.isFailure(ended)) {
+          // Its lane was closed meanwhile.
+          yield* Effect.sleep(lostMs)
+          continue
         }
-        const portion = held.ahead.shift()
-        if (portion === undefined) continue
-        held.next = portion.next
-        return { held, portion }
+        const { value: exit } = ended
+        if (Exit.isSuccess(exit)) held.ahead.push(...exit.value)
+        else yield* this.#lost(partition, held, exit.cause)
       }
     })
+  }
+
+  /** What is pulled stays with the lane: whoever has asked for it may be interrupted, and a driver gives nothing twice. */
+  #pulling(held: Held): Effect.Effect<Pulling> {
+    const pulling = Effect.suspend(() => {
+      if (held.pulling !== undefined) return Effect.succeed(held.pulling)
+      const pulled = Effect.exit(answered(held.pull, this.#place, "pull"))
+      return Effect.map(Effect.forkIn(Effect.interruptible(pulled), held.scope), (fiber) => (held.pulling = fiber))
+    })
+    return Effect.uninterruptible(pulling)
   }
 
   /** Its stream has ended, or failed: unless the lane itself is gone the member has to join anew, for its broker takes it for the holder. */
@@ -291,7 +320,7 @@ export class SpillLanes {
       )
     // A broker may give it again at once, and again. One of a member that was left already says nothing of the next.
     if (!isOfMember || reasonOf(cause) === "LaneLost") return Effect.andThen(closed, Effect.sleep(lostMs))
-    return Effect.andThen(this.#joinAnew, closed)
+    return Effect.uninterruptible(Effect.andThen(this.#joinAnew, closed))
   }
 
   /** What the member has is closed: all of it is given anew. */
@@ -308,12 +337,18 @@ export class SpillLanes {
     return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.#scope))
   }
 
+  /** In one step: whoever reads may be interrupted at any other, and a member that is said to run and does not would be waited for, for ever. */
+  readonly #subscribed: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      if (this.#isSubscribed) return Effect.void
+      this.#isSubscribed = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(this.#member.run), this.#scope))
+    })
+  )
+
   #laneOf(partition: number): Effect.Effect<Held> {
     return Effect.gen({ self: this }, function* () {
-      if (!this.#isSubscribed) {
-        this.#isSubscribed = true
-        yield* Effect.forkIn(this.#member.run, this.#scope)
-      }
+      yield* this.#subscribed
       const held = this.#lanes.get(partition)
       if (held !== undefined) return held
       const late = (isToJoin: boolean) => {
