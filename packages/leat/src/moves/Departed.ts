@@ -70,6 +70,14 @@ export class Departed implements Departures {
     return typeof to === "string" ? to : this.#carrier(stream, to)
   }
 
+  partitionsOf(name: string, sink: string, epoch: number | undefined): number | undefined {
+    const stream = this.#streamOf(name)
+    const placement = stream === undefined ? undefined : this.#home?.streams().get(stream)
+    return stream === undefined
+      ? undefined
+      : placement && this.#epochAt(stream, placement, sink, epoch)?.place.partitions
+  }
+
   /** Where the control stream cannot be read nothing is known, and what was left waits. */
   counts(records: ReadonlyArray<ReceivedRecord>, sink: string): Effect.Effect<boolean> {
     const asked = this.#leftIn(records, sink)

@@ -10,9 +10,8 @@ import type { OpenError } from "../publish/Sinks.ts"
 import type { Sink } from "../publish/Sink.ts"
 import type { Departures } from "../publish/spill/Departures.ts"
 import { spilledPartitions, spillTopic } from "../publish/spill/openSpill.ts"
-import { spillGroup } from "../publish/spill/SpillMember.ts"
+import { heldIn } from "../publish/spill/readSpill.ts"
 import type { Leg } from "../routes/Routes.ts"
-import type { Transport } from "../transport/index.ts"
 import { orphanCarried } from "./orphanSpill.ts"
 import type { WriterHome } from "./PlacedWriter.ts"
 
@@ -187,8 +186,3 @@ export class LeftSpills {
     )
   }
 }
-
-const heldIn = ({ bounds }: Transport, topic: string) =>
-  Effect.map(bounds(topic, spillGroup), (rows) =>
-    rows.reduce((held, { end, settled = 0n }) => held + Math.max(0, Number(end - settled)), 0)
-  )

@@ -5,10 +5,10 @@
  */
 import { type Context, Effect } from "effect"
 import { type Carrier, type Departures, firstStretch } from "../publish/spill/Departures.ts"
-import { Spill } from "../publish/spill/Spill.ts"
+import { readSpill } from "../publish/spill/readSpill.ts"
 import { type SpillBounds, SpillLanes } from "../publish/spill/SpillLanes.ts"
 import { readMeta } from "../record/Wire.ts"
-import type { ReceivedRecord, Transport, Writer } from "../transport/index.ts"
+import type { ReceivedRecord, Transport } from "../transport/index.ts"
 
 export interface Orphan {
   readonly transport: Transport
@@ -22,14 +22,10 @@ export interface Orphan {
   readonly tell: (what: string, more: string) => Effect.Effect<void>
 }
 
-/** Nothing is sent to the place. */
-const nowhere = (partitions: number): Writer => ({ partitions, send: () => undefined, fence: () => Effect.never })
-
 /** Completes when all is carried that may be; waits while another process has the spill. */
 export function orphanCarried(orphan: Orphan): Effect.Effect<void> {
   const { transport, topic, partitions, sink, context, tell } = orphan
-  const writer = nowhere(partitions)
-  const spill = new Spill({ transport, topic, writer, bytesMax: () => 0 }, writer, () => false, context)
+  const spill = readSpill(transport, topic, partitions, context)
   const once = Effect.scoped(
     Effect.gen(function* () {
       const lanes = yield* SpillLanes.open(spill, sink)

@@ -385,8 +385,6 @@ export function moveWorld(seed: number): MoveWorld {
      * partitions that there were when they came.
      */
     const grow = (place: Place) => {
-      // What a process has left in a spill of so many partitions is looked for by nobody where the topic has more since (decision 37).
-      if (spillsAt.has(place)) return
       const { cluster, topic } = place
       const found = brokers[cluster as "near" | "far"].find(topic)
       const partitions = (found?.partitions ?? []) as Array<MemoryPartition>

@@ -17,6 +17,7 @@ import { movedReadMutants } from "./movedReadMutants.ts"
 import { metricsMutants } from "./metricsMutants.ts"
 import { movesMutants } from "./movesMutants.ts"
 import { leftSpillMutants } from "./leftSpillMutants.ts"
+import { olderSpillMutants } from "./olderSpillMutants.ts"
 import { placedWriterMutants } from "./placedWriterMutants.ts"
 import type { Mutant } from "./Mutant.ts"
 import { replayMutants } from "./replayMutants.ts"
@@ -57,6 +58,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...controlMutants,
   ...movesMutants,
   ...leftSpillMutants,
+  ...olderSpillMutants,
   ...placedWriterMutants,
   ...publishMutants,
   ...pumpMutants,

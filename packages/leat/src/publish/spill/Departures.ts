@@ -37,6 +37,8 @@ export interface Departures {
   readonly counts: (records: ReadonlyArray<ReceivedRecord>, sink: string) => Effect.Effect<boolean>
   /** Whether they would count there, as far as is known now. */
   readonly mayCount: (records: ReadonlyArray<ReceivedRecord>, sink: string) => boolean
+  /** To how many partitions of a place the events of a stream go; undefined: to all, for it is not placed there. */
+  readonly partitionsOf: (stream: string, sink: string, epoch: number | undefined) => number | undefined
   readonly changes: Changes
 }
 

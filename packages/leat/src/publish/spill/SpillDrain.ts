@@ -10,7 +10,7 @@ import { Effect, type Fiber, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { leaving } from "../../transport/endWithin.ts"
-import type { Position, ReceivedRecord } from "../../transport/index.ts"
+import type { Position, ReceivedRecord, TransportError } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
 import type { Halted } from "../LaneHome.ts"
@@ -18,6 +18,7 @@ import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import type { Departures } from "./Departures.ts"
+import { OlderSpills } from "./OlderSpills.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
@@ -47,6 +48,10 @@ const heldMsMax = 8000
 const lookMs = 5000
 const lookMsMax = 300_000
 
+/** How long a process that before it had the spill with other partitions is waited for, in milliseconds: by whoever publishes, and by who only looks. */
+const olderMs = 30_000
+const olderLookMs = 1000
+
 /** What the drain asks of its sink. */
 export interface DrainHome extends SendOnHome, EndingsHome {
   /** Undefined: no stream is ever moved. */
@@ -70,6 +75,7 @@ export class SpillDrain {
   readonly #sendOn: SendOn
   readonly #parting: SpillParting
   readonly #turns: SpillTurns
+  readonly #older: OlderSpills
   /** Whether the turn of this process is over: nothing is sent on any more, and what is on its way is waited for. */
   #isOver = false
 
@@ -86,6 +92,7 @@ export class SpillDrain {
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
     this.#parting = new SpillParting(home.departures, () => home.leg.sink, this.#sendOn, this.#endings)
     this.#turns = new SpillTurns(spill, this)
+    this.#older = new OlderSpills(spill, home, pump.context)
   }
 
   /** Runs until it is interrupted. */
@@ -107,6 +114,11 @@ export class SpillDrain {
     const fenced = boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
     // Whoever publishes meanwhile does not wait for a driver that goes on with it.
     return Effect.map(leaving(fenced), (failure) => failure === undefined)
+  }
+
+  /** Whether something stands in a spill of the same destination that has other partitions. */
+  get isLeftElsewhere(): Effect.Effect<boolean, TransportError> {
+    return this.#older.isHolding
   }
 
   /** Nothing stands before a position any more. */
@@ -230,6 +242,7 @@ export class SpillDrain {
       const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink)
       this.#turns.given()
       yield* this.#answered
+      yield* this.#older.taken(this.isWanted ? olderMs : olderLookMs)
       yield* this.#recover(lanes)
       this.#spill.waitsSinceMs = undefined
       this.#setReady(true)
@@ -331,6 +344,7 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       for (let pauseMs = lookMs; ;) {
         yield* Effect.sleep(pauseMs)
+        yield* this.#older.taken(olderLookMs)
         // A disk that does not answer now does later.
         const bounds = yield* Effect.orElseSucceed(lanes.boundsNow, () => [])
         let found = 0

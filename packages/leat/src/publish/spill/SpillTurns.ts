@@ -5,7 +5,7 @@
  * answer; and what was left is sent on also where nobody publishes any more.
  */
 import { Deferred, Effect, Random } from "effect"
-import type { Position } from "../../transport/index.ts"
+import type { Position, TransportError } from "../../transport/index.ts"
 import { answered } from "./answers.ts"
 import type { Spill } from "./Spill.ts"
 import { spillGroup } from "./SpillMember.ts"
@@ -37,6 +37,8 @@ export interface TurnsHome {
   readonly nowMs: number
   /** Whether the destination of a partition answers, by its fence. */
   readonly answers: (partition: number) => Effect.Effect<boolean>
+  /** Whether something was left in a spill of the same destination that has other partitions. */
+  readonly isLeftElsewhere: Effect.Effect<boolean, TransportError>
   /** Nothing stands before a position any more: another process has sent it on. */
   readonly passed: (partition: number, position: Position) => void
 }
@@ -142,13 +144,15 @@ export class SpillTurns {
   get #left(): Effect.Effect<number | undefined> {
     const { place } = this.#spill
     const bounds = Effect.suspend(() => place.transport.bounds(place.topic, spillGroup))
-    return Effect.matchCause(answered(bounds, place, "bounds"), {
-      onSuccess: (rows) => {
+    const looked = Effect.all([bounds, this.#home.isLeftElsewhere])
+    return Effect.matchCause(answered(looked, place, "bounds"), {
+      onSuccess: ([rows, isLeftElsewhere]) => {
         const left = rows.find(({ settled, end }) => end > (settled ?? 0n))
-        if (this.isWanted || this.#spill.isReady) return left?.partition
+        const due = left?.partition ?? (isLeftElsewhere ? 0 : undefined)
+        if (this.isWanted || this.#spill.isReady) return due
         if (left === undefined) this.#spill.forget()
         for (const { partition, settled = 0n } of rows) this.#home.passed(partition, settled)
-        return left?.partition
+        return due
       },
       onFailure: () => 0
     })
