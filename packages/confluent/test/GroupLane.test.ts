@@ -14,7 +14,7 @@ const message = (offset: number): ClientMessage => ({
 
 it("a lane whose offsets go back gives what came before, and then fails: the topic was made anew", async () => {
   const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => undefined }
-  const lane = new GroupLane(owner, 2, 5)
+  const lane = new GroupLane(owner, 2, { start: 5, kept: 5 })
   for (const offset of [5, 6]) lane.received(message(offset))
   lane.received(message(0))
   // What follows is of the other log too, whatever its offset.
@@ -34,7 +34,7 @@ it("a lane whose offsets go back gives what came before, and then fails: the top
 
 it("a lane of a topic that was made anew fails, although no offset goes back; where an id is not known nothing is said", async () => {
   const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => undefined }
-  const lane = new GroupLane(owner, 2, 5, "a1")
+  const lane = new GroupLane(owner, 2, { start: 5, kept: 5, topicId: "a1" })
   lane.received(message(5))
   for (const id of ["a1", undefined]) lane.isNow(id)
   lane.received(message(6))
@@ -49,7 +49,7 @@ it("a lane of a topic that was made anew fails, although no offset goes back; wh
   const error = await Effect.runPromise(Effect.flip(reading))
   expect([positions, error.reason]).toEqual([[5n, 6n], "Unavailable"])
   expect(error.message).toContain("orders/2: the topic was made anew")
-  const unidentified = new GroupLane(owner, 2, 5)
+  const unidentified = new GroupLane(owner, 2, { start: 5, kept: 5 })
   unidentified.isNow("b2")
   unidentified.received(message(5))
   unidentified.flow()
@@ -60,7 +60,7 @@ it("a lane of a topic that was made anew fails, although no offset goes back; wh
 it("a lane that is not pulled is full by the bytes of headers too", () => {
   let pauses = 0
   const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => pauses++ }
-  const lane = new GroupLane(owner, 2, 0)
+  const lane = new GroupLane(owner, 2, { start: 0, kept: 0 })
   const headers = [{ trace: Buffer.alloc(40_000) }, { cause: "x".repeat(10_000) }]
   for (let offset = 0; offset < 83; offset++) lane.received({ ...message(offset), headers })
   lane.flow()
@@ -68,4 +68,14 @@ it("a lane that is not pulled is full by the bytes of headers too", () => {
   lane.received({ ...message(83), headers })
   lane.flow()
   expect(pauses).toBe(1)
+})
+
+it("a lane whose position has expired says so first, and goes on with what is kept", () => {
+  const owner = { topic: "orders", group: "g", commit: () => undefined, over: () => undefined, pause: () => undefined }
+  const lane = new GroupLane(owner, 2, { start: 3, kept: 7 })
+  expect(lane.held.lane.start).toBe(3n)
+  expect(lane.read()).toEqual({ records: [], next: 7n, gap: "expired" })
+  expect(lane.read()).toBeUndefined()
+  lane.received(message(7))
+  expect(lane.read()).toMatchObject({ next: 8n, records: [{ position: 7n }] })
 })

@@ -196,6 +196,29 @@ describeKafka(
         })
       ))
 
+    it("a group whose position has expired is told what it has missed, and not that it was compacted", () =>
+      run((transport) =>
+        Effect.gen(function* () {
+          const { topic, writer } = yield* topicOf(transport, 1)
+          yield* send(writer, 0, numbered(10), 5000)
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const lane = yield* firstLane(transport, topic, { group: "expired" })
+              yield* Stream.runDrain(Stream.take(lane.batches, 1))
+              yield* lane.settle(3n)
+            })
+          )
+          yield* Effect.promise(() => deleteBefore(bootstrap, topic, 7))
+          const lane = yield* firstLane(transport, topic, { group: "expired" })
+          expect(lane.start).toBe(3n)
+          const batches = yield* Stream.runCollect(Stream.take(lane.batches, 2))
+          expect(batches.map(({ records, next, gap }) => [gap, next, records.length])).toEqual([
+            ["expired", 7n, 0],
+            [undefined, 10n, 3]
+          ])
+        })
+      ))
+
     it("T37 names of headers stay as they are, whatever JavaScript makes of such names", () =>
       run((transport) =>
         Effect.gen(function* () {

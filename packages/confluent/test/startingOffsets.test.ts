@@ -34,3 +34,24 @@ it("a group that begins at the latest record reads a partition from its beginnin
   expect(await startOf(undefined)).toBe(9)
   expect(await startOf(undefined, 0)).toBe(2)
 })
+
+it("what has expired of a group that had begun is told by where it had come to, and of no other", async () => {
+  const control: OffsetsAsked = {
+    topicId: () => Effect.succeed("a1"),
+    settled: () =>
+      Effect.succeed(
+        new Map([
+          [0, { offset: 1, isOfOtherLog: false }],
+          [1, { offset: 2, isOfOtherLog: false }],
+          [2, { offset: 1, isOfOtherLog: true }],
+          [3, { offset: 10, isOfOtherLog: false }]
+        ])
+      ),
+    edges: (...[, , , edge]) =>
+      Effect.succeed(new Map([0, 1, 2, 3, 4].map((one) => [one, edge === "earliest" ? 2 : 9]))),
+    positionsAt: () => Effect.succeed(new Map())
+  }
+  const subscription = { topic: "t", group: "g", from: "earliest", drainMs: 0 } as const
+  const { expired } = await Effect.runPromise(startingOffsets(control, subscription, [0, 1, 2, 3, 4], 5))
+  expect(expired).toEqual(new Map([[0, 1]]))
+})

@@ -23,6 +23,16 @@ export interface LaneOwner {
   readonly pause: (lane: GroupLane, isPaused: boolean) => void
 }
 
+/** Where a lane begins. */
+export interface LaneStart {
+  /** Where its group had come to. */
+  readonly start: number
+  /** The first record that is kept from there on: what stood in between has expired. */
+  readonly kept: number
+  /** Of the topic as it is now. Undefined: the brokers have no ids. */
+  readonly topicId?: string | undefined
+}
+
 export class GroupLane implements LaneSource {
   readonly held: HeldLane
   readonly topic: string
@@ -42,14 +52,17 @@ export class GroupLane implements LaneSource {
   #pulled: number
   /** Offset behind the last record that was received, gaps included. */
   #known: number
+  /** What stands before it and was not pulled has expired. */
+  readonly #kept: number
 
-  constructor(owner: LaneOwner, partition: number, start: number, topicId?: string) {
+  constructor(owner: LaneOwner, partition: number, { start, kept, topicId }: LaneStart) {
     const { topic, group } = owner
     this.#owner = owner
     this.topicId = topicId
     this.topic = topic
     this.#pulled = start
-    this.#known = start
+    this.#known = kept
+    this.#kept = kept
     const options = { transport: transportName, topic, group, partition, start: BigInt(start) }
     // Kafka does not report crashed members.
     this.held = new HeldLane({ ...options, abandoned: 0 }, this)
@@ -100,6 +113,10 @@ export class GroupLane implements LaneSource {
 
   read(): ReceivedBatch | undefined {
     if (this.#known <= this.#pulled) return undefined
+    if (this.#pulled < this.#kept) {
+      this.#pulled = this.#kept
+      return { records: [], next: BigInt(this.#kept), gap: "expired" }
+    }
     const batch = batchOfMessages(this.#waiting, this.#pulled, this.#known)
     this.#waiting = []
     this.#waitingBytes = 0

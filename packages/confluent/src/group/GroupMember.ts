@@ -19,7 +19,7 @@ import type {
 import { memberConfig, topicConfig } from "../client/clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import { clientCodes, failure, failureOf } from "../client/failure.ts"
-import { GroupLane, type LaneOwner } from "./GroupLane.ts"
+import { GroupLane, type LaneOwner, type LaneStart } from "./GroupLane.ts"
 import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 
 /** Most records of one `consume`. */
@@ -271,7 +271,7 @@ export class GroupMember {
     return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
       Effect.flatMap((known) =>
         attempt("subscribe", `${topic} in group ${group}`, () => {
-          const { offsets, topicId, toBeKept } = known
+          const { offsets, topicId, toBeKept, expired } = known
           const assigned = partitions.map(({ partition }) => ({
             topic,
             partition,
@@ -279,7 +279,10 @@ export class GroupMember {
           }))
           assign(consumer, assigned)
           if (this.#isLeaving) return
-          for (const { partition, offset } of assigned) this.#give(partition, offset, topicId, toBeKept.has(partition))
+          for (const { partition, offset } of assigned) {
+            const start = expired.get(partition) ?? offset
+            this.#give(partition, { start, kept: offset, topicId }, toBeKept.has(partition))
+          }
         })
       ),
       Effect.catchCause((cause) =>
@@ -291,7 +294,7 @@ export class GroupMember {
     )
   }
 
-  #give(partition: number, start: number, topicId: string | undefined, isToBeKept: boolean): void {
+  #give(partition: number, from: LaneStart, isToBeKept: boolean): void {
     const { topic, group } = this.#options.subscription
     const owner = {
       topic,
@@ -300,10 +303,10 @@ export class GroupMember {
       over: () => this.#whenReleased?.(),
       pause: (lane: GroupLane, isPaused: boolean) => this.#pause(lane, isPaused)
     }
-    const lane = new GroupLane(owner, partition, start, topicId)
+    const lane = new GroupLane(owner, partition, from)
     this.#held.set(partition, lane)
     if (this.#paused.has(partition)) this.#pause(lane, false)
-    if (isToBeKept) this.#keep(lane, start)
+    if (isToBeKept) this.#keep(lane, from.start)
     else this.lanes.offer(lane.held)
   }
 

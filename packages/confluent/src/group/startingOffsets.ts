@@ -13,6 +13,8 @@ export interface Starts {
   readonly offsets: ReadonlyMap<number, number>
   /** Partitions in which the group begins now, and not at the first record: without a commit the next holder would begin elsewhere. */
   readonly toBeKept: ReadonlySet<number>
+  /** By partition: where the group had come to, of those whose records from there on have expired. Consumers are told. */
+  readonly expired: ReadonlyMap<number, number>
 }
 
 /**
@@ -38,14 +40,16 @@ export function startingOffsets(
       { concurrency: "unbounded" }
     )
     const kept = new Map<number, number>()
+    const expired = new Map<number, number>()
     for (const [partition, { offset, isOfOtherLog }] of settled) {
-      const isThere = offset >= (earliest.get(partition) ?? 0) && offset <= (latest.get(partition) ?? offset)
-      if (isThere && !isOfOtherLog) kept.set(partition, offset)
+      if (isOfOtherLog) continue
+      if (offset < (earliest.get(partition) ?? 0)) expired.set(partition, offset)
+      else if (offset <= (latest.get(partition) ?? offset)) kept.set(partition, offset)
     }
     const others = partitions.filter((partition) => !kept.has(partition))
     const fresh = from === "earliest" ? [] : others.filter((partition) => !settled.has(partition))
     const toBeKept = new Set(fresh)
-    if (others.length === 0) return { topicId, offsets: kept, toBeKept }
+    if (others.length === 0) return { topicId, offsets: kept, toBeKept, expired }
     const byTime =
       typeof from === "object" && "timeMs" in from
         ? yield* control.positionsAt("subscribe", topic, others, from.timeMs)
@@ -58,7 +62,7 @@ export function startingOffsets(
       const start = settled.has(partition) ? low : startOf(origin, low, high, byTime?.get(partition))
       kept.set(partition, start)
     }
-    return { topicId, offsets: kept, toBeKept }
+    return { topicId, offsets: kept, toBeKept, expired }
   })
 }
 
