@@ -33,6 +33,8 @@ export interface GroundOptions {
   readonly driver: "kafkajs" | "confluent" | undefined
   /** Of each Kafka. */
   readonly nodes: 1 | 3
+  /** Whether no process reaches a cluster all the time, and each has a spill. */
+  readonly hasOutages: boolean
 }
 
 export interface Ground {
@@ -40,19 +42,24 @@ export interface Ground {
   /** With two Kafkas it lies in the near one, else on a log of its own. */
   readonly control: ClusterConfig
   readonly kafkas: ReadonlyArray<Kafka>
+  /** Where the disks of spills are; undefined: there are no outages. */
+  readonly disks: string | undefined
 }
+
+/** The variable of a document that says which disk is that of a process. */
+export const diskVariable = "LEAT_DISK"
 
 /** Starts the brokers; ends them with its scope. */
 export const groundIn = (
   folder: string,
-  { pair, driver, nodes }: GroundOptions
+  { pair, driver, nodes, hasOutages }: GroundOptions
 ): Effect.Effect<Ground, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const kafkas: Array<Kafka> = []
     const logIn = (name: string) => {
       const directory = join(folder, name)
       mkdirSync(directory)
-      return { transport: "@leat/log", directory, leaseMs: 5000 }
+      return logAt(directory)
     }
     const kafkaThrough = (name: "kafkajs" | "confluent") =>
       Effect.map(startedKafka(nodes), (kafka) => {
@@ -68,7 +75,8 @@ export const groundIn = (
       })
     const near = pair === "kafka" ? yield* kafkaThrough("kafkajs") : logIn("near")
     const far = pair === "logs" ? logIn("far") : yield* kafkaThrough(pair === "kafka" ? "confluent" : "kafkajs")
-    return { clusters: { near, far }, control: pair === "kafka" ? near : logIn("control"), kafkas }
+    const disks = hasOutages ? join(folder, "disks") : undefined
+    return { clusters: { near, far }, control: pair === "kafka" ? near : logIn("control"), kafkas, disks }
   })
 
 const startedKafka = (nodes: 1 | 3): Effect.Effect<Kafka, Error, Scope.Scope> =>
@@ -89,15 +97,27 @@ export function opened(name: string, section: ClusterConfig): Effect.Effect<Tran
   return driverOf({ transport }).open(name, own)
 }
 
+/** Of the clusters, and of disks. */
+const logAt = (directory: string) => ({ transport: "@leat/log", directory, leaseMs: 5000 })
+
+const strict = [{ on: ["*"], then: "halt" }]
+
+/** The log of the disk of one process, or of several that follow each other. */
+export const diskOf = (disks: string, slot: number): ClusterConfig => logAt(join(disks, String(slot)))
+
 /** The document that has the stream in a place. */
-export function documentAt(version: number, { cluster, topic }: Place, { clusters }: Ground): string {
+export function documentAt(version: number, { cluster, topic }: Place, { clusters, disks }: Ground): string {
+  const patient = [{ on: ["passing"], retry: { base: "50 millis", maxDelay: "1 second" }, then: "halt" }]
+  const spilling = [{ on: ["passing"], retry: { base: "50 millis", times: 2 }, then: "spill" }, ...strict]
+  const leg = { cluster, topic, policy: "leg", linger: "2 millis", timeout: "5 seconds" }
   return JSON.stringify({
     version,
-    clusters,
-    policies: { patient: [{ on: ["passing"], retry: { base: "50 millis", maxDelay: "1 second" }, then: "halt" }] },
-    routes: [
-      { match: { stream: "*" }, to: [{ cluster, topic, policy: "patient", linger: "2 millis", timeout: "5 seconds" }] }
-    ],
+    clusters: {
+      ...clusters,
+      ...(disks === undefined ? {} : { disk: { ...logAt(disks), directory: `${disks}/\${env:${diskVariable}}` } })
+    },
+    policies: { leg: disks === undefined ? patient : spilling },
+    routes: [{ match: { stream: "*" }, to: [disks === undefined ? leg : { ...leg, spill: { cluster: "disk" } }] }],
     subscriptions: [{ match: { stream: "*" }, from: "earliest", settleEvery: "20 millis" }]
   })
 }

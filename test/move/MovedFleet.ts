@@ -9,11 +9,14 @@ import { Child } from "../../packages/log/test/support/Child.ts"
 import { contract } from "./event.ts"
 import { drivers, type Ground, opened } from "./Ground.ts"
 import type { Line } from "./Line.ts"
+import type { Settings } from "./member.ts"
 
 /** A process of the fleet, or one that was. */
 export interface Member {
   readonly child: Pick<Child, "lines" | "errors" | "signal">
   readonly name: string
+  /** Of its disk: who comes after one that was killed has the same. */
+  readonly slot: number
   /** Undefined: it publishes. */
   readonly group: string | undefined
   is: "running" | "stopped" | "cut" | "killed" | "ended"
@@ -69,16 +72,18 @@ export class MovedFleet {
     return versionAt(control, control.version)
   }
 
-  /** Begins a process; it is not open yet. */
-  begin(group?: string): Member {
+  /** Begins a process; it is not open yet. `slot`: that of one that has ended. */
+  begin(group?: string, slot = this.members.length): Member {
+    const { control, disks } = this.#ground
     const name = `${group ?? "w"}-${this.members.length}`
-    const parameters = [JSON.stringify(this.#ground.control), name, String(this.#seed + this.members.length)]
+    const settings: Settings = { control, disk: disks === undefined ? undefined : String(slot) }
+    const parameters = [JSON.stringify(settings), name, String(this.#seed + this.members.length)]
     const child = new Child(
       new URL("member.ts", import.meta.url),
       group === undefined ? parameters : [...parameters, group],
       this.#deadlineMs
     )
-    const member: Member = { child, name, group, is: "running", exit: undefined }
+    const member: Member = { child, name, slot, group, is: "running", exit: undefined }
     void child.ended.then((exit) => (member.exit = exit))
     this.members.push(member)
     return member

@@ -3,10 +3,11 @@ import type { KafkaNode } from "@leat/brokers"
 import { Effect, Fiber, type Scope } from "effect"
 import { ControlTools, MoveTools } from "leat"
 import { setTimeout as sleep } from "node:timers/promises"
+import type { ClusterConfig } from "leat/transport"
 import type { Place } from "../../packages/leat/src/control/ControlRecord.ts"
 import { isSamePlace } from "../../packages/leat/src/control/Placement.ts"
 import { contract } from "./event.ts"
-import { documentAt, type Ground, places } from "./Ground.ts"
+import { diskOf, documentAt, type Ground, opened, places } from "./Ground.ts"
 import { handledBy, owedOf } from "./judge.ts"
 import { isOpen, type Member, type MovedFleet, Violation } from "./MovedFleet.ts"
 
@@ -197,7 +198,7 @@ export class Mover {
         this.#told.kills++
         this.#fleet.kill(victim)
         // Another one begins, while the stream moves.
-        this.#fleet.begin(victim.group)
+        this.#fleet.begin(victim.group, victim.slot)
       }
       return undefined
     })
@@ -230,8 +231,8 @@ export class Mover {
   /** One that was stopped while it held the lock of a log holds up all who use that, and no move gets on before it goes on. */
   #resumedForLock(victim: Member) {
     const fleet = this.#fleet
-    const opened = fleet.until("the stream is written in its place", lockMsMax, () => fleet.isOpened)
-    return Effect.match(opened, {
+    const written = fleet.until("the stream is written in its place", lockMsMax, () => fleet.isOpened)
+    return Effect.match(written, {
       onFailure: () => {
         this.#say(`nothing gets on while ${victim.name} is stopped`)
         fleet.resume(victim)
@@ -324,12 +325,32 @@ export class Mover {
         fleet.members.every((one) => one.is === "killed" || isOpen(one))
       )
       this.#say("all is well")
+      for (const { child } of fleet.living()) child.signal("SIGHUP")
+      yield* this.#sentOn
       yield* this.#closed(fleet.living(({ group }) => group === undefined))
       const isRead = () => groups.every((group) => isHandled(fleet.members, group))
       yield* fleet.until("all is handled", stepMsMax, isRead)
       const isRetired = () => fleet.placement?.epochs.slice(0, -1).every(({ phase }) => phase === "retired") === true
       yield* fleet.until("all epochs are retired", stepMsMax, isRetired)
       yield* this.#closed(fleet.living())
+    })
+  }
+
+  /** Waits until no spill holds anything: who closes leaves what it has to the next process, and there is none. */
+  get #sentOn() {
+    const { disks } = this.#ground
+    const slots = new Set(disks === undefined ? [] : this.#fleet.members.map(({ slot }) => slot))
+    const held = Effect.gen(function* () {
+      let events = 0
+      for (const slot of slots) events += yield* spilledOn(diskOf(disks ?? "", slot))
+      return events
+    })
+    return Effect.gen(function* () {
+      for (const endMs = performance.now() + stepMsMax; ; yield* Effect.sleep("1 second")) {
+        const events = yield* Effect.orElseSucceed(Effect.scoped(held), () => Number.NaN)
+        if (events === 0) return
+        if (performance.now() > endMs) return yield* Effect.fail(new Violation(`spills hold ${events} events`))
+      }
     })
   }
 
@@ -341,6 +362,16 @@ export class Mover {
     return this.#fleet.until("they are closed", stepMsMax, () => members.every(({ exit }) => exit !== undefined))
   }
 }
+
+/** Events in the spills of a disk that were not sent on. */
+const spilledOn = (disk: ClusterConfig) =>
+  Effect.gen(function* () {
+    const transport = yield* opened("disk", disk)
+    let events = 0
+    for (const topic of (yield* transport.topics ?? Effect.succeed([])).filter((one) => one.endsWith(".spill")))
+      for (const { end, settled = 0n } of yield* transport.bounds(topic, "leat.spill")) events += Number(end - settled)
+    return events
+  })
 
 /** Whether a group has handled all that has to be there. */
 function isHandled(members: ReadonlyArray<Member>, group: string): boolean {

@@ -32,6 +32,7 @@ const nothing: Attempts = { kills: 0, stops: 0, cuts: 0 }
 
 const memberOf = (name: string, lines: ReadonlyArray<Line>, is: Member["is"] = "ended"): Member => ({
   name,
+  slot: 0,
   group: groups.find((group) => name.startsWith(group)),
   is,
   exit: 0,

@@ -1,6 +1,7 @@
 // A process of a fleet whose stream is moved. It publishes, or reads as a member of a group, until it is told to end by SIGTERM, and prints a line of JSON
 // for each thing that the proof has to know (`Line`). SIGUSR2 cuts it off from the control stream, and joins it again.
-//   member.ts <section of the control stream's cluster, as JSON> <name> <seed> [group]
+// SIGHUP: the clusters are well from now on.
+//   member.ts <settings, as JSON> <name> <seed> [group]
 import { type EventStream, Leat, type OpenLeat } from "leat"
 import { Effect, Exit, Scope } from "effect"
 import { seededRandom } from "leat/testing"
@@ -8,10 +9,19 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { ClusterConfig } from "leat/transport"
 import { cuttable, cuttableName } from "./cuttable.ts"
 import { contract, type Note, textOf } from "./event.ts"
-import { driverOf, drivers, keys, lease } from "./Ground.ts"
+import { diskVariable, driverOf, drivers, keys, lease } from "./Ground.ts"
 import type { Line } from "./Line.ts"
+import { Outages } from "./outages.ts"
 
-const [control = "{}", name = "", seed = "1", group] = process.argv.slice(2)
+/** Of a process: the section of the control stream's cluster; and its disk, where clusters are away now and then. */
+export interface Settings {
+  readonly control: ClusterConfig
+  readonly disk: string | undefined
+}
+
+const [settings = "{}", name = "", seed = "1", group] = process.argv.slice(2)
+const { control: section, disk } = JSON.parse(settings) as Settings
+process.env[diskVariable] = disk
 const random = seededRandom(Number(seed))
 /** The same in all processes of a machine. */
 const nowMs = (): number => Number(process.hrtime.bigint() / 1000n) / 1000
@@ -19,6 +29,9 @@ const ending = new AbortController()
 process.once("SIGTERM", () => ending.abort())
 let isCut = false
 process.on("SIGUSR2", () => (isCut = !isCut))
+const outages = new Outages(Number(seed) + 1)
+if (disk !== undefined) outages.begin()
+process.on("SIGHUP", () => outages.end())
 // Nobody ends it when the proof is killed.
 const { ppid } = process
 setInterval(() => void (process.ppid === ppid || process.exit(1)), 1000).unref()
@@ -29,12 +42,14 @@ function say(line: Line): void {
 }
 
 const scope = Effect.runSync(Scope.make())
-const section = JSON.parse(control) as ClusterConfig
 const leat = await Effect.runPromise(
   Scope.provide(
     Leat.make({
       source: "move",
-      drivers: [...drivers, cuttable(driverOf(section), () => isCut)],
+      drivers: [
+        ...drivers.map((driver) => outages.driver(driver, ["near", "far"])),
+        cuttable(driverOf(section), () => isCut)
+      ],
       control: { cluster: { ...section, transport: cuttableName }, lease },
       drain: "2 minutes"
     }),
@@ -74,7 +89,8 @@ async function publish({ flush }: OpenLeat, stream: EventStream<Note>): Promise<
       const isQueued = await Effect.runPromise(Effect.isSuccess(stream.publish(note, { level: "queued" })))
       if (isQueued) say(["queued", text, nowMs() - beginMs])
     } else {
-      const stored = Effect.match(stream.publish(note, { level: "stored" }), {
+      const level = disk !== undefined && random() < 0.7 ? "durable" : "stored"
+      const stored = Effect.match(stream.publish(note, { level }), {
         onSuccess: () => say(["stored", text, nowMs() - beginMs]),
         onFailure: ({ message }) => say(["failed", text, message])
       })

@@ -1,14 +1,14 @@
 // Moves a stream back and forth between two places while processes publish and read it: two logs, a log and Kafka, or two Kafkas. Kills some of them, stops
 // and cuts off others for longer than the lease, kills brokers, takes moves back and ends them before they are sealed. Then everything is well again, and both
 // places and what handlers have printed are judged. Exit code 0: nothing that was told stored is lost, and order holds; 3: not, and the last line says what.
-//   node --conditions=@leat/source test/move/proveMove.ts [moves] [seed] [--pair logs|log-kafka|kafka] [--driver kafkajs|confluent] [--nodes 1|3]
+//   node --conditions=@leat/source test/move/proveMove.ts [moves] [seed] [--pair logs|log-kafka|kafka] [--driver kafkajs|confluent] [--nodes 1|3] [--outages none|spilled]
 import { Cause, Effect, Exit } from "effect"
 import { seededRandom } from "leat/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { groundIn, type GroundOptions, opened, pairs } from "./Ground.ts"
+import { diskVariable, groundIn, type GroundOptions, opened, pairs } from "./Ground.ts"
 import { type Found, judged, pausesOf, readRanges, type Verdict } from "./judge.ts"
 import { linesOf, type Member, movedFleet, type Range, Violation } from "./MovedFleet.ts"
 import { groups, Mover, type Told } from "./Mover.ts"
@@ -63,8 +63,8 @@ const proved = Effect.fnUntraced(function* (folder: string, moves: number, seed:
   const members: Array<Member> = []
   const ranges = new Map<number, Range>()
   const ground = yield* groundIn(folder, options)
-  const { driver = "" } = options
-  const pair = `${options.pair} ${driver}`.trim()
+  const { driver = "", hasOutages } = options
+  const pair = `${options.pair} ${driver} ${hasOutages ? "with outages" : ""}`.trim().replaceAll(/ +/g, " ")
   const running = Effect.gen(function* () {
     const deadlineMs = aroundMsMax + moves * moveMsMax
     const fleet = yield* movedFleet({ ground, seed: seed * 1000, deadlineMs })
@@ -144,7 +144,12 @@ function spreadOf(all: ReadonlyArray<number>): Spread {
 }
 
 const { values, positionals } = parseArgs({
-  options: { pair: { type: "string", default: "logs" }, driver: { type: "string" }, nodes: { type: "string" } },
+  options: {
+    pair: { type: "string", default: "logs" },
+    driver: { type: "string" },
+    nodes: { type: "string" },
+    outages: { type: "string", default: "none" }
+  },
   allowPositionals: true
 })
 const pair = pairs.find((one) => one === values.pair)
@@ -153,6 +158,14 @@ const { driver } = values
 if (driver !== undefined && driver !== "kafkajs" && driver !== "confluent")
   throw new Error(`--driver ${driver}: it is kafkajs or confluent`)
 const [moves = "9", seed = "1"] = positionals
-const report = await proveMove(Number(moves), Number(seed), { pair, driver, nodes: values.nodes === "3" ? 3 : 1 })
+const hasOutages = values.outages === "spilled"
+if (!hasOutages && values.outages !== "none")
+  throw new Error(
+    `--outages ${values.outages}: it is none, or spilled: no process reaches a cluster all the time, and each has a spill`
+  )
+// The tool compiles the document too, and puts nothing there.
+process.env[diskVariable] = "tool"
+const nodes = values.nodes === "3" ? 3 : 1
+const report = await proveMove(Number(moves), Number(seed), { pair, driver, nodes, hasOutages })
 process.stdout.write(`${JSON.stringify(report)}\n`)
 process.exitCode = report.violation === undefined ? 0 : 3
