@@ -8,6 +8,8 @@ export type Line =
   | readonly ["stored", text: string, tookMs: number]
   | readonly ["failed", text: string, why: string]
   | readonly ["handled", text: string, key: string, seq: number, atMs: number]
+  /** So many records were sent, and perhaps stored, and their answer was lost. */
+  | readonly ["unanswered", records: number]
   /** It was closed. */
   | readonly ["end", isBalanced: boolean]
 

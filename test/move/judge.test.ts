@@ -126,6 +126,14 @@ describe("the judge of a stream that was moved", () => {
     )
   })
 
+  it("takes as many copies as records had no answer, and no more", async () => {
+    const { lines } = writer.child
+    const unanswered = memberOf("w", [...(lines as ReadonlyArray<Line>).slice(0, -1), ["unanswered", 1], ["end", true]])
+    const members = [unanswered, ...readers]
+    expect((await judge(doubled(rows, 5), { members })).violation).toBeUndefined()
+    expect((await judge(doubled(doubled(rows, 5), 5), { members })).violation).toBe("2 copies stand there, and 1 can")
+  })
+
   it("finds an event that stands there twice although nothing was killed, stopped or cut off", async () => {
     const twice = doubled(rows, 5)
     expect((await judge(twice)).violation).toBe("1 copies stand there, and 0 can")

@@ -137,12 +137,18 @@ export function judged(
     handledAll += texts.size
     repeated += handled.length - texts.size
   }
-  const copiesMax = inHandMax * (attempts.kills + attempts.stops + attempts.cuts)
+  const unanswered = members.reduce((total, member) => total + unansweredOf(member), 0)
+  const copiesMax = inHandMax * (attempts.kills + attempts.stops + attempts.cuts) + unanswered
   if (copies > copiesMax) violations.push(`${copies} copies stand there, and ${copiesMax} can`)
   const repeatedMax = groups.length * (copies + late + copiesMax)
   if (repeated > repeatedMax) violations.push(`${repeated} were handled again, and ${repeatedMax} can have been`)
   const violation = violations.find((one) => one !== undefined)
   return { published, stored: standing.length, handled: handledAll, copies, late, repeated, violation }
+}
+
+/** Records whose answer was lost: each may stand there once more. */
+function unansweredOf(member: Member): number {
+  return linesOf(member).reduce((total, line) => total + (line[0] === "unanswered" ? line[1] : 0), 0)
 }
 
 /** Events that have to be there: those that their process was told are stored, and all that were admitted where it ended well. */

@@ -29,7 +29,7 @@ const ending = new AbortController()
 process.once("SIGTERM", () => ending.abort())
 let isCut = false
 process.on("SIGUSR2", () => (isCut = !isCut))
-const outages = new Outages(Number(seed) + 1)
+const outages = new Outages(Number(seed) + 1, (records) => say(["unanswered", records]))
 if (disk !== undefined) outages.begin()
 process.on("SIGHUP", () => outages.end())
 // Nobody ends it when the proof is killed.

@@ -6,13 +6,19 @@ import type { Driver } from "leat/transport"
 const [betweenMsMin, betweenMsMax] = [1000, 7000]
 const outageMsMax = 9000
 
+/** Of what is sent meanwhile, what is stored and has no answer. */
+const lostShare = 0.1
+
 export class Outages {
   readonly #random: () => number
+  readonly #unanswered: (records: number) => void
   #isAway = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(seed: number) {
+  /** `unanswered` is told of each answer that is lost. */
+  constructor(seed: number, unanswered: (records: number) => void) {
     this.#random = seededRandom(seed)
+    this.#unanswered = unanswered
   }
 
   begin(): void {
@@ -34,9 +40,11 @@ export class Outages {
   /** A driver whose clusters of these names are away then. */
   driver(inner: Driver, names: ReadonlyArray<string>): Driver {
     const faulty = faultDriver(inner, {
-      send: () => {
+      send: ({ count }) => {
         if (!this.#isAway) return undefined
-        return this.#random() < 0.3 ? { kind: "loseResponse" } : { kind: "fail", reason: "Unavailable" }
+        if (this.#random() > lostShare) return { kind: "fail", reason: "Unavailable" }
+        this.#unanswered(count)
+        return { kind: "loseResponse" }
       },
       fence: () => (this.#isAway && this.#random() < 0.5 ? "Unavailable" : undefined)
     })
