@@ -190,7 +190,7 @@ export class SequenceAudit {
 
   /** What the records, and what publishers announced of themselves, say of each publisher and stream. */
   judge(ledgers: ReadonlyArray<AuditedLedger>, isSink: (sink: string) => boolean): ReadonlyArray<Verdict> {
-    const announced = announcedOf(ledgers, isSink)
+    const announced = announcedOf(ledgers, isSink, this.#since)
     for (const { incarnation, tag } of announced.values()) this.#publicationOf(incarnation, tag)
     const taken = takenFromFallbacks(this.#partitions.values())
     const unclear = Array.from(this.#publications.values()).flatMap(({ buckets, cut, forgotten }) =>
@@ -421,12 +421,15 @@ interface Announced {
 
 function announcedOf(
   ledgers: ReadonlyArray<AuditedLedger>,
-  isSink: (sink: string) => boolean
+  isSink: (sink: string) => boolean,
+  since: number | undefined
 ): ReadonlyMap<string, Announced> {
   const found = new Map<string, Announced>()
   for (const { incarnation, isClosed, legs, streams, state } of ledgers)
     for (const { stream, sequences } of streams) {
-      const own = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
+      const ofStream = legs.filter((leg) => leg.stream === stream)
+      const there = ofStream.filter(({ sink }) => isSink(sink))
+      const own = since === undefined ? there : [...there, ...calledOff(ofStream, there, sequences, since)]
       if (own.length === 0) continue
       const ownEpochs = new Set(own.map(({ epoch }) => epoch))
       const isElsewhere = legs.some((leg) => leg.stream === stream && !isSink(leg.sink) && !ownEpochs.has(leg.epoch))
@@ -455,6 +458,34 @@ function announcedOf(
     }
   return found
 }
+
+/**
+ * Rows of epochs that have not begun, or were called off: nothing was sent there, and what was admitted for them has ended there, or with the process. What
+ * the other rows have not admitted of all that was numbered tells them from mirrors, which are given every event once more.
+ */
+function calledOff(
+  rows: Announcement["legs"],
+  there: Announcement["legs"],
+  sequences: Announcement["streams"][number]["sequences"],
+  since: number
+): Announcement["legs"] {
+  const epochs = new Set(there.map(({ epoch }) => epoch))
+  const taken = sequences.reduce((sum, [, next]) => sum + next, 0)
+  let left = taken - there.reduce((sum, leg) => sum + admittedOf(leg), 0)
+  const found: Array<Announcement["legs"][number]> = []
+  for (const leg of rows.toSorted((one, other) => admittedOf(other) - admittedOf(one))) {
+    const admitted = admittedOf(leg)
+    if (admitted === 0 || admitted > left || leg.epoch < since || epochs.has(leg.epoch)) continue
+    epochs.add(leg.epoch)
+    left -= admitted
+    found.push(leg)
+  }
+  return found
+}
+
+/** Less what has gone on as the leg of another epoch. */
+const admittedOf = ({ admitted, movedIn = 0, movedOut = 0 }: Announcement["legs"][number]) =>
+  admitted + movedIn - movedOut
 
 /** How many of the announced sequences are there. */
 function presentIn(

@@ -118,6 +118,28 @@ describe("an audit of a stream that was moved", () => {
       })
     )())
 
+  it("asks nothing of a mirror, which is given every event once more, in an epoch of its own or not", () =>
+    story((world) =>
+      Effect.gen(function* () {
+        const [ledger] = world.ledgers
+        const [leg] = ledger?.legs ?? []
+        if (ledger === undefined || leg === undefined) throw new Error("nothing was announced")
+        for (const epoch of [1, 9]) {
+          const mirror = {
+            ...leg,
+            sink: "local/m",
+            epoch,
+            admitted: count,
+            stored: count - 50,
+            dropped: { Rejected: 50 }
+          }
+          const ledgers = [{ ...ledger, legs: [...ledger.legs, mirror] }]
+          const report = yield* audited({ ...world, ledgers })
+          expect(report).toMatchObject({ events: count, missing: 0, unauditable: 0, dropped: {} })
+        }
+      })
+    )())
+
   it("finds it by the control stream alone, and says so where the stream is not placed", () =>
     story((world) =>
       Effect.gen(function* () {

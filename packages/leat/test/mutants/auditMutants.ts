@@ -423,6 +423,21 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     test: "finds there what the topic does not have"
   },
   {
+    name: "what was admitted for an epoch that was called off is in no audit",
+    file: "audit/SequenceAudit.ts",
+    find: `[...there, ...calledOff(ofStream, there, sequences, since)]`,
+    replace: `there`,
+    foundBy: "audit/movedLosses.test.ts",
+    test: "finds what waited for a move in a process that was killed"
+  },
+  {
+    name: "a mirror is taken for an epoch that was called off",
+    file: "audit/SequenceAudit.ts",
+    find: `admitted === 0 || admitted > left || `,
+    replace: ``,
+    ...movedTo("asks nothing of a mirror")
+  },
+  {
     name: "an audit of a stream of a fleet takes its newest epoch alone",
     file: "audit/auditOfFleet.ts",
     find: `rangesOfEpochs(placement.epochs, `,
