@@ -111,9 +111,9 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a plan makes the topic that it looks at",
-    file: "control/leftBehind.ts",
-    find: `Effect.andThen(transport.bounds(topic), `,
-    replace: `Effect.andThen(Effect.void, `,
+    file: "transport/madeCompacted.ts",
+    find: `Effect.flatMap(transport.bounds(topic), ({ length }) =>`,
+    replace: `Effect.flatMap(Effect.succeed([0]), ({ length }) =>`,
     ...ofRest,
     test: "makes no topic"
   },
