@@ -61,7 +61,7 @@ describe("leat move", { timeout: 120_000 }, () => {
     using project = new Project()
     await fleetOf(project)
     const toLog =
-      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); not placed yet\n"
+      "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); its topic is made as the contract of a process says, else as the old one is: not compacted; not placed yet\n"
     const missing = await project.leat(["move", "plan", "two.yaml", ...at, ...orders])
     expect([missing.code, missing.stderr]).toEqual([
       3,

@@ -392,6 +392,7 @@ class OpenedLeat implements OpenLeat {
       publisher,
       incarnation: this.incarnation,
       ledger: this.#ledger,
+      compactionWatch: this.#sinks.compactionWatch,
       route: () => this.#routeNow(stream) ?? route,
       readTransport: () => reading.readTransport,
       readFallbacks: () => reading.readFallbacks,

@@ -27,6 +27,7 @@ import type { Route, RouteError, SubscriptionSettings } from "./routes/Routes.ts
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { KeepsMs } from "./routes/retryTopicFaults.ts"
 import { traceparentOf } from "./Telemetry.ts"
+import type { CompactionWatch } from "./transport/CompactionWatch.ts"
 import type { PartitionBounds, Transport, TransportError } from "./transport/index.ts"
 import type { Outcome } from "./ledger/Waiter.ts"
 
@@ -36,6 +37,7 @@ export interface StreamParts<T> {
   readonly publisher: Publisher<T>
   readonly incarnation: string
   readonly ledger: Ledger
+  readonly compactionWatch: CompactionWatch
   readonly route: () => Route
   readonly readTransport: () => Transport
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>

@@ -6,9 +6,16 @@ type Place = MoveTools.PlannedMove["from"]
 export const placeText = ({ cluster, topic, partitions }: Place): string =>
   `${cluster}/${topic} (${plural(partitions, "partition")})`
 
-export function moveText({ stream, from, to, isPlaced, isPaused }: MoveTools.PlannedMove): string {
+export function moveText({ stream, from, to, isPlaced, isPaused, makes }: MoveTools.PlannedMove): string {
   const paused = isPaused ? "; paused: it goes when leat move resume says so" : ""
-  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${isPlaced ? "" : "; not placed yet"}${paused}`
+  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${makes === undefined ? "" : madeText(makes)}${isPlaced ? "" : "; not placed yet"}${paused}`
+}
+
+function madeText({ isCompacted, isKnown }: MoveTools.MadeTopic): string {
+  const how = isCompacted ? "compacted" : "not compacted"
+  return isKnown
+    ? `; its topic is made, ${how}`
+    : `; its topic is made as the contract of a process says, else as the old one is: ${how}`
 }
 
 /** A move as `--json` has it. */

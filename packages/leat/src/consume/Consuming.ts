@@ -38,6 +38,7 @@ import type { Delivery, HandleBatchOptions, HandleOptions, SubscribeOptions, Sub
 import type { Whereabouts } from "./Whereabouts.ts"
 import { processDuration } from "../Telemetry.ts"
 import { textOfThrown } from "../given/thrown.ts"
+import type { CompactionWatch } from "../transport/CompactionWatch.ts"
 import { type PartitionBounds, type Transport, TransportError } from "../transport/index.ts"
 
 /** A consumer's own word that a delivery failed. */
@@ -61,6 +62,7 @@ const closing = { path: "", message: "this leat is closed, or is being closed: i
 export interface ConsumingParts<T> {
   readonly contract: Contract<T>
   readonly ledger: Ledger
+  readonly compactionWatch: CompactionWatch
   readonly readLeg: () => Leg
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
@@ -262,7 +264,8 @@ export class Consuming<T> {
     consumer: Consumer | undefined,
     context: Context.Context<never>
   ): Effect.Effect<Started, RouteError> {
-    const { contract, groups, readLeg, readTransport, whereabouts, ledger, scheduler, scope } = this.#parts
+    const { contract, groups, readLeg, readTransport, whereabouts, ledger, compactionWatch, scheduler, scope } =
+      this.#parts
     const { inbox } = options
     const settings = this.#settings(group, options)
     const leg = readLeg()
@@ -280,6 +283,7 @@ export class Consuming<T> {
       unordered: contract.unordered,
       isKeyPersonal: isKeyPersonal(contract),
       ledger,
+      compactionWatch,
       decode: (value) => this.#decode(value),
       handler: inbox === undefined ? handler : onceEach(handler, inbox, group),
       consumer,

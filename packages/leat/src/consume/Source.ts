@@ -16,6 +16,7 @@ import { ReadingWatch } from "./ReadingWatch.ts"
 import { canDecode } from "./readEvent.ts"
 import type { Signs } from "./holdBack.ts"
 import type { HaltedReadLane, ReadableLane, SourceOptions } from "./SourceOptions.ts"
+import { mayBeCompacted } from "../transport/CompactionWatch.ts"
 import { madeCompacted } from "../transport/madeCompacted.ts"
 import { type Lane, type Position, TransportError } from "../transport/index.ts"
 import { Replaced } from "../transport/Replaced.ts"
@@ -188,9 +189,11 @@ export class Source<T> {
 
   /** One stay in the group. */
   #membership(): Effect.Effect<void, TransportError> {
-    const { transport, topic, group, isCompacted } = this.#options
+    const { transport, topic, group } = this.#options
     const { from, drainMs } = this.#settings
-    const lanes = Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs }))
+    const subscribed = Stream.suspend(() => transport.subscribe({ topic, group, from, drainMs }))
+    const asked = this.#compaction
+    const lanes = asked === undefined ? subscribed : Stream.unwrap(Effect.as(asked, subscribed))
     this.#whenEmpty = undefined
     // There before the first lane is: a lane may fail before anybody waits for that.
     const failed = Deferred.makeUnsafe<never, TransportError>()
@@ -200,7 +203,7 @@ export class Source<T> {
       (membership) =>
         Effect.raceFirst(
           Deferred.await(failed),
-          (isCompacted === true ? Stream.unwrap(Effect.as(madeCompacted(transport, topic), lanes)) : lanes).pipe(
+          lanes.pipe(
             Stream.runForEach((lane) => this.#holdLane(lane, drainMs, membership)),
             Scope.provide(membership)
           )
@@ -208,6 +211,14 @@ export class Source<T> {
       // First no more lanes; then the member drains, settles and releases those it has; then it is gone.
       (membership) => Effect.andThen(this.#stop, Scope.close(membership, Exit.void))
     )
+  }
+
+  /** Before it is joined: a topic that is to be compacted is made so, and of others it is asked in the background. */
+  get #compaction(): Effect.Effect<unknown, TransportError> | undefined {
+    const { transport, cluster, topic, stream, isCompacted, compactionWatch } = this.#options
+    if (isCompacted === true) return madeCompacted(transport, topic)
+    if (isCompacted === undefined || compactionWatch === undefined || !mayBeCompacted(transport)) return undefined
+    return compactionWatch.look({ sink: `${cluster}/${topic}`, topic, stream, transport })
   }
 
   /** Ends every lane as if it had been revoked, and waits until they are given back. */

@@ -8,6 +8,7 @@ import type { Signs } from "./holdBack.ts"
 import type { Histogram } from "../Telemetry.ts"
 import type { PlaceEpochs } from "./PlaceEpochs.ts"
 import type { LaneBatch } from "./ReadLane.ts"
+import type { CompactionWatch } from "../transport/CompactionWatch.ts"
 import type { Lane, Transport, TransportError } from "../transport/index.ts"
 
 /** A record that is no event for a handler: a tombstone, or what the policy is asked about instead. */
@@ -66,6 +67,8 @@ export interface SourceOptions<T> {
   readonly unordered: boolean
   /** Whether the topic is that of a compacted contract: whoever joins one that is not there makes it. */
   readonly isCompacted?: boolean
+  /** Is told of the topic of a contract that is not compacted. */
+  readonly compactionWatch?: CompactionWatch
   /** Whether logs may not have the keys. */
   readonly isKeyPersonal: boolean
   readonly ledger: Ledger

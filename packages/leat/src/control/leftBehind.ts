@@ -8,6 +8,7 @@ import type { ContractInfo } from "../contract/Contract.ts"
 import type { Leg } from "../routes/Routes.ts"
 import type { StandInName } from "../routes/standIns.ts"
 import type { Transport, TransportError } from "../transport/index.ts"
+import { isFoundCompacted } from "../transport/madeCompacted.ts"
 import type { Place } from "./ControlRecord.ts"
 
 /** What a person says of it. */
@@ -70,19 +71,13 @@ export function mirrorFault(
   )
 }
 
-/** A topic that is not there is not made. One that is there is asked for what it has otherwise, which changes nothing of it. */
+/** A topic that is not there is not compacted. */
 function isCompacted(
-  { topic, partitions }: Place,
+  { topic }: Place,
   transport: Pick<Transport, "bounds" | "ensure">
 ): Effect.Effect<boolean, TransportError> {
-  const asked = Effect.map(
-    Effect.andThen(transport.bounds(topic), transport.ensure({ topic, partitions, compacted: false })),
-    (found) =>
-      found.status === "differs" &&
-      found.differences.some(({ property, found: has }) => property === "compacted" && has === "true")
-  )
   return Effect.catchIf(
-    asked,
+    isFoundCompacted(transport, topic),
     ({ reason }) => reason === "UnknownTopic",
     () => Effect.succeed(false)
   )

@@ -27,6 +27,7 @@ import { fleetOf, given, type MoveTool, type OpenFleet, refused, routesOf, writi
 import { awaitApplied, awaitReaders, placed } from "./placing.ts"
 import { holds } from "./pausing.ts"
 import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
+import { makeTargets } from "./targetTopics.ts"
 import { checkedWaves, goOnInWaves, type Waves, type WavesEnd } from "./waves.ts"
 
 export { abandon, giveUp, type GivenUp, retire } from "./dead.ts"
@@ -39,6 +40,7 @@ export type { ForeignWriter } from "./foreignWriters.ts"
 export type { EpochGroup, EpochStatus, PassedWriter, SpillingMember, StreamStatus } from "./moveStatus.ts"
 export type { MovePlan, PlannedMove } from "./planMove.ts"
 export type { QuietProcess } from "./Silence.ts"
+export type { MadeTopic } from "./targetTopics.ts"
 export type { EndedWave, WavedStream, Waves, WavesEnd } from "./waves.ts"
 
 /** A document that moves streams. */
@@ -104,6 +106,7 @@ export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<Sta
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
       if (isNews && !isDry) yield* awaitReaders(waiting)
+      if (!isDry) yield* makeTargets(means, asked, moves)
       const applied = routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
       if (waves === undefined || isDry) return { ...(yield* applied), moves }
       const isPaused = (name: string): boolean => stream.control.streams.get(name)?.isPaused === true

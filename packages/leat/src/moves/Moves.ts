@@ -4,12 +4,13 @@
  */
 import { type Context, type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
 import { spilledStreamsMax } from "../control/bounds.ts"
+import type { Place } from "../control/ControlRecord.ts"
 import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
 import { idleSleep } from "../idleSleep.ts"
-import { compactionOf, openTopic } from "../publish/openTopic.ts"
+import { compactionOf, isMadeFor, openTopic } from "../publish/openTopic.ts"
 import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
@@ -141,20 +142,25 @@ export class Moves {
     return this.#moving.get(stream)?.writer.routeOf(route) ?? route
   }
 
-  /** Completes when this process can reach where a route has a stream that is placed, and write there, as far as that can be told before it moves. */
+  /**
+   * Completes when this process can reach where a route has a stream that is placed, and write there, as far as that can be told before it moves. A topic that
+   * is not there is made, as the contract wants it: whoever coordinates does not know that.
+   */
   reached(contract: ContractInfo, route: Route): Effect.Effect<void, OpenError> {
     const { readLeg: leg } = route
     return Effect.scoped(
       Effect.gen({ self: this }, function* () {
         const transport = yield* this.#home.transportOf(leg.cluster)
         const found = yield* Effect.result(transport.bounds(leg.topic))
-        if (Result.isFailure(found)) {
-          // Whoever coordinates makes it.
-          if (found.failure.reason === "UnknownTopic") return
-          return yield* found.failure
-        }
-        const wrong = partitionFault(contract, route, leg, found.success.length)
+        if (Result.isFailure(found) && found.failure.reason !== "UnknownTopic") return yield* found.failure
+        const partitions = Result.isSuccess(found)
+          ? found.success.length
+          : this.#targetAt(contract.stream, leg.sink)?.partitions
+        if (partitions === undefined) return
+        const wrong = partitionFault(contract, route, leg, partitions)
         if (wrong !== undefined) return yield* new RouteError({ faults: [wrong] })
+        const spec = { topic: leg.topic, partitions }
+        if (Result.isFailure(found) && !(yield* isMadeFor(contract, transport, spec))) return
         // What is only wanted is told when the stream goes there.
         const isNeeded = compactionOf(contract) === "needed"
         yield* openTopic(transport, { topic: leg.topic, sink: leg.sink, compaction: isNeeded ? "needed" : undefined })
@@ -165,7 +171,7 @@ export class Moves {
   /** As `reached`, of a stream that is opened at one place while a document has it at another: a writer that could not go there would hold up all others. */
   awaitsMove(contract: ContractInfo, asked: Route, route: Route): Effect.Effect<void, OpenError> {
     const { sink, path } = route.readLeg
-    if (asked.readLeg.sink === sink || !this.#isOnItsWayTo(contract.stream, sink)) return Effect.void
+    if (asked.readLeg.sink === sink || this.#targetAt(contract.stream, sink) === undefined) return Effect.void
     const refused = (why: string) => {
       const message = `stream ${contract.stream} is on its way to ${sink}, which this process cannot reach: ${why}`
       return Effect.fail(new RouteError({ faults: [{ path, message }] }))
@@ -175,11 +181,11 @@ export class Moves {
     return Effect.catchTag(reached, "TransportError", ({ message }) => refused(message))
   }
 
-  /** A table that is older than the move may have a place that nobody writes any more. */
-  #isOnItsWayTo(stream: string, sink: string): boolean {
+  /** Where a stream is on its way to, if that is there. A table that is older than the move may have a place that nobody writes any more. */
+  #targetAt(stream: string, sink: string): Place | undefined {
     const placement = this.placement(stream)
     const { newest, source } = placement === undefined ? {} : endsOf(placement)
-    return source !== undefined && newest !== undefined && placeKey(newest.place) === sink
+    return source !== undefined && newest !== undefined && placeKey(newest.place) === sink ? newest.place : undefined
   }
 
   /** Before a stream is opened: the route to open where the stream is placed. */

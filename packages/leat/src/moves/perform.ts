@@ -5,7 +5,8 @@
 import { Effect } from "effect"
 import type { Place, Positions } from "../control/ControlRecord.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
-import { answered, boundsIn, type Places, placeText } from "./Places.ts"
+import { answered, type Places, placeText } from "./Places.ts"
+import { isFoundCompacted } from "../transport/madeCompacted.ts"
 import { retire } from "./retire.ts"
 import { sweep } from "./sweep.ts"
 import type { DutyCalled, Means, Task } from "./Task.ts"
@@ -81,7 +82,7 @@ function endsOfTarget(place: Place, placement: Placement, places: Places): Effec
     )
 }
 
-/** Makes the topic of a target, compacted as the one that it follows. */
+/** Makes the topic of a target that no writer has made (`Moves.reached`), compacted as the one that it follows: the contract is not known here. */
 function created(place: Place, placement: Placement, places: Places): Effect.Effect<void, Trouble> {
   const { source } = endsOf(placement)
   return Effect.gen(function* () {
@@ -96,22 +97,13 @@ function created(place: Place, placement: Placement, places: Places): Effect.Eff
   })
 }
 
-/** As far as its cluster says. It is asked for what it has otherwise, which changes nothing of a topic that is there. */
-function isCompacted(place: Place, places: Places): Effect.Effect<boolean> {
-  const spec = { topic: place.topic, partitions: place.partitions, compacted: false }
-  const status = places.using(place.cluster, (transport) =>
-    Effect.andThen(
-      boundsIn(transport, place),
-      answered(
-        Effect.suspend(() => transport.ensure(spec)),
-        ""
-      )
+/** As far as its cluster says. */
+function isCompacted({ cluster, topic }: Place, places: Places): Effect.Effect<boolean> {
+  const asked = places.using(cluster, (transport) =>
+    answered(
+      Effect.suspend(() => isFoundCompacted(transport, topic)),
+      ""
     )
   )
-  return Effect.match(status, {
-    onFailure: () => false,
-    onSuccess: (found) =>
-      found.status === "differs" &&
-      found.differences.some(({ property, found: has }) => property === "compacted" && has === "true")
-  })
+  return Effect.orElseSucceed(asked, () => false)
 }

@@ -17,6 +17,7 @@ import type { Leg, Route, Routes } from "../routes/Routes.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
 import { answered, placeText } from "./Places.ts"
 import type { QuietProcess, Silence } from "./Silence.ts"
+import { isThere, type MadeTopic, madeAfter } from "./targetTopics.ts"
 import { Trouble } from "./Trouble.ts"
 
 /** A stream that a document puts elsewhere. */
@@ -30,6 +31,8 @@ export interface PlannedMove {
   readonly isPlaced: boolean
   /** Whether a person holds it: it goes when it is resumed. */
   readonly isPaused: boolean
+  /** Absent: its topic is there. */
+  readonly makes?: MadeTopic
   readonly foreignWriters: ReadonlyArray<ForeignWriter>
 }
 
@@ -200,18 +203,21 @@ const looked = (
       ...(yield* leftBehindIn(means, before, after, { stream, was, place: from, said: { ...asked.said, contract } }))
     )
     const nowMs = yield* Clock.currentTimeMillis
-    const [ofOld, writers] = yield* Effect.scoped(
+    const [ofNew, isMade] = yield* Effect.scoped(
+      Effect.flatMap(means.transportOf(after, leg.cluster), (transport) =>
+        Effect.map(isThere(transport, leg.topic), (found) => [transport.capabilities, !found] as const)
+      )
+    )
+    const [ofOld, writers, makes] = yield* Effect.scoped(
       Effect.flatMap(means.transportOf(before, was.cluster), (transport) => {
         const isOfFleet = (incarnation: string) =>
           control.members.has(incarnation) || placement?.writers.has(incarnation) === true || seen.has(incarnation)
-        return Effect.map(
+        return Effect.all([
+          Effect.succeed(transport.capabilities),
           foreignWriters(transport, from, stream, isOfFleet, nowMs),
-          (found) => [transport.capabilities, found] as const
-        )
+          isMade ? madeAfter(contract, transport, from.topic) : Effect.undefined
+        ])
       })
-    )
-    const ofNew = yield* Effect.scoped(
-      Effect.map(means.transportOf(after, leg.cluster), ({ capabilities }) => capabilities)
     )
     const givenUp = givenUpAfter(leg.policy).join(", ")
     if (ofNew.ordering === "none") faults.push(`${leg.sink} keeps no order of records`)
@@ -224,7 +230,16 @@ const looked = (
     if (!asked.foreignWritersStopped) faults.push(...writers.map((one) => foreignText(one, from, nowMs)))
     const epoch = newest?.epoch ?? was.epoch
     return {
-      move: { stream, from, to, epoch, isPlaced, isPaused: placement?.isPaused === true, foreignWriters: writers },
+      move: {
+        stream,
+        from,
+        to,
+        epoch,
+        isPlaced,
+        isPaused: placement?.isPaused === true,
+        foreignWriters: writers,
+        ...(makes === undefined ? {} : { makes })
+      },
       faults
     }
   }).pipe(

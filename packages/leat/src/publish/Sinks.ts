@@ -9,6 +9,7 @@ import { persistently } from "../routes/openCluster.ts"
 import { openingName, type OpeningWatch } from "../routes/OpeningWatch.ts"
 import { type Leg, RouteError, type RouteFault } from "../routes/Routes.ts"
 import { otherStandIns, type StandInName } from "../routes/standIns.ts"
+import { CompactionWatch, mayBeCompacted } from "../transport/CompactionWatch.ts"
 import { type Transport, TransportError } from "../transport/index.ts"
 import type { Compaction } from "./openTopic.ts"
 import { PartitionWatch } from "./PartitionWatch.ts"
@@ -100,6 +101,8 @@ export class Sinks {
   readonly #open = new Map<string, Sink>()
   readonly #unopened = new Map<string, Unopened>()
   readonly #watch: PartitionWatch
+  /** Of what is read in this leat too. */
+  readonly compactionWatch: CompactionWatch
   /** Sinks whose clusters were away when they were asked for. */
   readonly #isAway = new Set<string>()
   /** What stands for those clusters, by sinks that are open. */
@@ -108,6 +111,7 @@ export class Sinks {
   constructor(options: SinksOptions) {
     this.#options = options
     this.#watch = new PartitionWatch(options.scope)
+    this.compactionWatch = new CompactionWatch(options.scope)
     this.#shared = new Shared(options.scope, (name) => this.#lookup(name))
   }
 
@@ -307,7 +311,7 @@ export class Sinks {
     return Effect.gen({ self: this }, function* () {
       const request = this.#requests.get(name)
       if (request === undefined) return yield* Effect.die(new Error(`nobody asked for the sink ${name}`))
-      const { leg, compaction } = request
+      const { leg, compaction, stream } = request
       yield* Scope.addFinalizer(
         yield* Effect.scope,
         Effect.sync(() => {
@@ -327,6 +331,8 @@ export class Sinks {
       const sink = yield* this.#persistently(name, opening)
       const { partitions } = sink
       yield* this.#watch.watch({ sink: name, topic: leg.topic, transport, partitions, wrong: request.wrong })
+      if (compaction === undefined && mayBeCompacted(transport))
+        yield* this.compactionWatch.look({ sink: name, topic: leg.topic, stream, transport })
       this.#open.set(name, sink)
       this.#isAway.delete(name)
       const waiting = this.#unopened.get(name)

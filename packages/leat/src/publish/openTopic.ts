@@ -5,7 +5,7 @@
 import { Effect, type Scope } from "effect"
 import { warn } from "../Telemetry.ts"
 import { contained } from "../transport/contained.ts"
-import { type Transport, TransportError, type Writer } from "../transport/index.ts"
+import { type TopicSpec, type Transport, TransportError, type Writer } from "../transport/index.ts"
 import { madeCompacted } from "../transport/madeCompacted.ts"
 
 /** What a contract asks of its topic: nothing where absent. What is needed is refused where it is not so. */
@@ -42,6 +42,22 @@ export function openTopic(
       new TransportError({ reason: "Unsupported", transport: transport.name, operation: "ensure", detail })
     )
   })
+}
+
+/** Makes a topic that is not there as its contract wants it; false: whoever asks may not make it, and a contract that needs nothing leaves that to others. */
+export function isMadeFor(
+  contract: Parameters<typeof compactionOf>[0],
+  transport: Pick<Transport, "ensure" | "capabilities">,
+  spec: TopicSpec
+): Effect.Effect<boolean, TransportError> {
+  const compaction = compactionOf(contract)
+  const isCompacted = compaction !== undefined && transport.capabilities.compaction
+  const made = Effect.as(transport.ensure(isCompacted ? { ...spec, compacted: true } : spec), true)
+  return Effect.catchIf(
+    made,
+    ({ isRetryable }) => !isRetryable && compaction !== "needed",
+    () => Effect.succeed(false)
+  )
 }
 
 const loses = "its retention deletes the latest event of a key that rests"

@@ -24,6 +24,22 @@ export function madeCompacted(transport: Transport, topic: string): Effect.Effec
   )
 }
 
+/** Whether a topic that is there is compacted, as far as its backend tells. It is asked for what it has otherwise, which changes nothing of it. */
+export function isFoundCompacted(
+  transport: Pick<Transport, "bounds" | "ensure">,
+  topic: string
+): Effect.Effect<boolean, TransportError> {
+  // A topic that is not there must not be made by that.
+  return Effect.map(
+    Effect.flatMap(transport.bounds(topic), ({ length }) =>
+      transport.ensure({ topic, partitions: length, compacted: false })
+    ),
+    (found) =>
+      found.status === "differs" &&
+      found.differences.some(({ property, found: has }) => property === "compacted" && has === "true")
+  )
+}
+
 function compactingOf(found: TopicStatus): Compacting {
   const properties = found.status === "differs" ? found.differences.map(({ property }) => property) : []
   if (properties.includes("compacted")) return "not"

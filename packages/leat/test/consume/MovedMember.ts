@@ -10,6 +10,7 @@ import { Ledger } from "../../src/ledger/Ledger.ts"
 import { ReadGroups } from "../../src/routes/ReadGroups.ts"
 import { type Route, RouteError, Routes, type SubscriptionSettings } from "../../src/routes/Routes.ts"
 import { Gate } from "../../src/testing/story/Gate.ts"
+import { CompactionWatch } from "../../src/transport/CompactionWatch.ts"
 import type { Note } from "../contracts/Note.ts"
 import { contract, counting, type MovedStream, stream } from "./MovedStream.ts"
 
@@ -153,6 +154,7 @@ export class MovedMember {
     return new Consuming<Note>({
       contract,
       ledger: this.ledger,
+      compactionWatch: new CompactionWatch(yield* Effect.scope),
       readLeg: () => route.readLeg,
       keepsMs: () => undefined,
       groups: this.groups,

@@ -7,6 +7,7 @@ const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
 const ofStraying = { foundBy: "moves/straying.test.ts" } as const
 
 const ofRest = { foundBy: "moves/leftBehind.test.ts" } as const
+const ofTargets = { foundBy: "moves/targetTopics.test.ts" } as const
 const inWaves = { foundBy: "moves/waves.test.ts" } as const
 
 const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
@@ -110,10 +111,74 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     test: "is required where the one that is"
   },
   {
+    name: "who knows the contract leaves the topic of the target to whoever coordinates",
+    file: "moves/Moves.ts",
+    find: `if (Result.isFailure(found) && !(yield* isMadeFor(contract, transport, spec))) return`,
+    replace: `if (Result.isFailure(found)) return`,
+    ...ofTargets,
+    test: "as its compacted contract wants it"
+  },
+  {
+    name: "the topic of a target is made with one partition",
+    file: "moves/Moves.ts",
+    find: `: this.#targetAt(contract.stream, leg.sink)?.partitions`,
+    replace: `: 1`,
+    ...ofTargets,
+    test: "as its ordinary contract wants it"
+  },
+  {
+    name: "the topic of a target is made as its cluster makes topics",
+    file: "publish/openTopic.ts",
+    find: `transport.ensure(isCompacted ? { ...spec, compacted: true } : spec)`,
+    replace: `transport.ensure(spec)`,
+    ...ofTargets,
+    test: "as its compacted contract wants it"
+  },
+  {
+    name: "who may not make the topic of a target refuses the document",
+    file: "publish/openTopic.ts",
+    find: `!isRetryable && compaction !== "needed"`,
+    replace: `!isRetryable && compaction === "needed"`,
+    ...ofTargets,
+    test: "is left to others"
+  },
+  {
+    name: "a contract that needs compaction leaves the topic of a target to others",
+    file: "publish/openTopic.ts",
+    find: `!isRetryable && compaction !== "needed"`,
+    replace: `!isRetryable`,
+    ...ofTargets,
+    test: "is left to others"
+  },
+  {
+    name: "a start does not make the topic whose contract it knows",
+    file: "moves/MoveTools.ts",
+    find: `if (!isDry) yield* makeTargets`,
+    replace: `if (isDry) yield* makeTargets`,
+    ...ofTargets,
+    test: "by a start that knows"
+  },
+  {
+    name: "a plan says of a topic whose contract it knows how the old one is",
+    file: "moves/targetTopics.ts",
+    find: `if (contract !== undefined) return`,
+    replace: `if (contract === undefined) return`,
+    ...ofTargets,
+    test: "by a start that knows"
+  },
+  {
+    name: "a plan says of a topic that is there how it is made",
+    file: "moves/planMove.ts",
+    find: `isMade ? madeAfter(`,
+    replace: `isMade !== undefined ? madeAfter(`,
+    ...ofTargets,
+    test: "by a start that knows"
+  },
+  {
     name: "a plan makes the topic that it looks at",
-    file: "control/leftBehind.ts",
-    find: `Effect.andThen(transport.bounds(topic), `,
-    replace: `Effect.andThen(Effect.void, `,
+    file: "transport/madeCompacted.ts",
+    find: `Effect.flatMap(transport.bounds(topic), ({ length }) =>`,
+    replace: `Effect.flatMap(Effect.succeed([0]), ({ length }) =>`,
     ...ofRest,
     test: "makes no topic"
   },

@@ -27,6 +27,54 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     test: "deletes by its time as well"
   },
   {
+    name: "who publishes an ordinary contract to a compacted topic is not told",
+    file: "publish/Sinks.ts",
+    find: `if (compaction === undefined && mayBeCompacted(transport))`,
+    replace: `if (compaction !== undefined && mayBeCompacted(transport))`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "when its cluster answers"
+  },
+  {
+    name: "who reads an ordinary contract in a compacted topic is not told",
+    file: "consume/Source.ts",
+    find: `|| !mayBeCompacted(transport)) return`,
+    replace: `|| mayBeCompacted(transport)) return`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "is read there, before its leg is open"
+  },
+  {
+    name: "who uses an ordinary topic is told that it is compacted",
+    file: "transport/CompactionWatch.ts",
+    find: `isCompacted ? Telemetry.warn(`,
+    replace: `!isCompacted ? Telemetry.warn(`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "is an ordinary one"
+  },
+  {
+    name: "of a compacted topic each that uses it is told",
+    file: "transport/CompactionWatch.ts",
+    find: `if (this.#known.has(one.sink)) return`,
+    replace: `if (this.#known.size > 99) return`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "published and read there, and is compacted"
+  },
+  {
+    name: "a topic that gives no answer once is never asked again whether it is compacted",
+    file: "transport/CompactionWatch.ts",
+    find: `const isLater = isRetryable(cause)`,
+    replace: `const isLater = false`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "when its cluster answers"
+  },
+  {
+    name: "whether a topic is compacted is asked beyond the end of the leat",
+    file: "transport/CompactionWatch.ts",
+    find: `Effect.forkIn(Effect.interruptible(this.#run), this.#scope)`,
+    replace: `Effect.forkDetach(Effect.interruptible(this.#run))`,
+    foundBy: "publish/compactedTopics.test.ts",
+    test: "any more when the leat is closed"
+  },
+  {
     name: "a topic that cannot be made compacted is made otherwise",
     file: "transport/madeCompacted.ts",
     find: `Effect.mapBoth(transport.bounds(topic), { onFailure: () => refusal, onSuccess: () => "compacted" as const })`,
@@ -37,8 +85,8 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
   {
     name: "who joins the topic of a compacted contract makes it as its cluster makes topics",
     file: "consume/Source.ts",
-    find: `isCompacted === true ? Stream.unwrap`,
-    replace: `isCompacted === undefined ? Stream.unwrap`,
+    find: `if (isCompacted === true) return madeCompacted`,
+    replace: `if (isCompacted === undefined) return madeCompacted`,
     foundBy: "publish/compactedTopics.test.ts",
     test: "by a consumer that joins it"
   },

@@ -1,9 +1,10 @@
 /** The topic of a compacted contract: how it comes to be, and what is said of one that is there already. */
-import { Effect, Exit } from "effect"
-import { Leat, MemoryBroker, memoryDriver, type OpenLeat } from "leat"
-import { type Driver, TransportError } from "leat/transport"
+import { Clock, Effect, Exit, Scope } from "effect"
+import { Leat, MemoryBroker, memoryDriver, memoryTransport, type OpenLeat } from "leat"
+import { type Driver, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.js"
+import { isFoundCompacted } from "../../src/transport/madeCompacted.js"
 import { fallbackTopic } from "../../src/record/fallbackTopic.js"
 import { fallbackPlaces, isBack, openFalling, stored } from "./fallbackStory.js"
 import { spillStory, until } from "./spillStory.js"
@@ -38,6 +39,28 @@ function closed(broker: MemoryBroker, reason: "Unauthorized" | "Timeout" = "Unau
       }))
   }
 }
+
+/** A broker that other processes share, whose transport does some things otherwise. */
+function shared(broker: MemoryBroker, otherwise: Partial<Transport> = {}): Driver {
+  const inner = memoryDriver(broker)
+  return {
+    ...inner,
+    open: (...asked) =>
+      Effect.map(inner.open(...asked), (transport) => ({
+        ...transport,
+        capabilities: { ...transport.capabilities, ephemeral: false },
+        ...otherwise
+      }))
+  }
+}
+
+const superseding = expect.stringMatching(
+  /^local\/notes is compacted, and the contract of test.notes is not: .*cleanup.policy=delete/
+)
+
+const unavailable = Effect.fail(
+  new TransportError({ reason: "Unavailable", transport: "memory", operation: "bounds", detail: "not now" })
+)
 
 describe("the topic of a compacted contract", () => {
   it("is made compacted, and that of another contract is not", () => {
@@ -165,6 +188,113 @@ describe("the topic of a compacted contract", () => {
         isThere = true
         yield* until("it is back", isBack(leat), 60_000)
         expect([stored(places), isCompacted(places.far)]).toEqual([["1"], true])
+      })
+    )
+  })
+
+  it.each([
+    ["compacted", true, [superseding]],
+    ["an ordinary one", false, []]
+  ])("is told of once where an ordinary contract is published and read there, and is %s", (_, compacted, told) => {
+    const broker = new MemoryBroker({ partitions: 1 })
+    broker.ensure({ topic: "notes", partitions: 1, compacted })
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test", routes: documentOf({}), drivers: [shared(broker)] })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.handle("one", () => Effect.void)
+        yield* notes.handle("two", () => Effect.void)
+        yield* notes.publish(note("k", "1"))
+        yield* Effect.sleep("1 minute")
+      })
+    )
+    expect(lines).toEqual(told)
+  })
+
+  it("is told of where an ordinary contract is read there, before its leg is open", () => {
+    const broker = new MemoryBroker({ partitions: 1 })
+    broker.ensure({ topic: "notes", partitions: 1, compacted: true })
+    const unwritable = shared(broker, { openWriter: () => Effect.never })
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const to = [
+          { cluster: "near", topic: "mirror" },
+          { cluster: "local", topic: "notes", read: true, required: false }
+        ]
+        const routes = {
+          version: 1,
+          clusters: { local: { transport: "memory" }, near: { transport: "near" } },
+          routes: [{ match: { stream: "*" }, to }]
+        }
+        const near = { ...memoryDriver(new MemoryBroker()), name: "near" }
+        const leat = yield* Leat.make({ source: "test", routes, drivers: [unwritable, near], drain: "1 second" })
+        const notes = yield* leat.stream(noteContract())
+        yield* Effect.sleep("1 second")
+        expect(broker.topics).toEqual(["notes"])
+        yield* notes.handle("one", () => Effect.void)
+        yield* Effect.sleep("1 second")
+      })
+    )
+    expect(lines.filter((line) => line.includes("is compacted"))).toEqual([superseding])
+  })
+
+  it("is told of when its cluster answers, and the stream is open before that", () => {
+    const broker = new MemoryBroker({ partitions: 1 })
+    broker.ensure({ topic: "notes", partitions: 1, compacted: true })
+    let isThere = false
+    let asked = 0
+    const bounds: Transport["bounds"] = (...of) =>
+      Effect.suspend(() => {
+        if (isThere) return memoryTransport(broker).bounds(...of)
+        return asked++ === 0 ? Effect.never : unavailable
+      })
+    const driver = shared(broker, { bounds })
+    const lines = spillStory(
+      Effect.gen(function* () {
+        const beganMs = yield* Clock.currentTimeMillis
+        const leat = yield* Leat.make({ source: "test", routes: documentOf({}), drivers: [driver] })
+        const notes = yield* leat.stream(noteContract())
+        expect(yield* Clock.currentTimeMillis).toBe(beganMs)
+        yield* notes.publish(note("k", "1"))
+        yield* Effect.sleep("2 minutes")
+        expect(asked).toBeGreaterThan(2)
+        isThere = true
+        yield* Effect.sleep("2 minutes")
+      })
+    )
+    expect(lines).toEqual([superseding])
+  })
+
+  it("is not made by the question whether it is compacted", () => {
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 1 })
+        const asked = yield* Effect.flip(isFoundCompacted(memoryTransport(broker), "none"))
+        expect([asked.reason, broker.topics]).toEqual(["UnknownTopic", []])
+      })
+    )
+  })
+
+  it("is not asked about any more when the leat is closed", () => {
+    const broker = new MemoryBroker({ partitions: 1 })
+    let open = 0
+    const silent = shared(broker, {
+      bounds: () =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => void open++),
+          () => Effect.never,
+          () => Effect.sync(() => void open--)
+        )
+    })
+    story(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const made = Leat.make({ source: "test", routes: documentOf({}), drivers: [silent] })
+        yield* (yield* Scope.provide(made, scope)).stream(noteContract())
+        yield* Effect.sleep("1 second")
+        expect(open).toBe(1)
+        yield* Scope.close(scope, Exit.void)
+        expect(open).toBe(0)
       })
     )
   })
