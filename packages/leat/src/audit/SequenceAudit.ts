@@ -484,8 +484,7 @@ function calledOff(
 }
 
 /** Less what has gone on as the leg of another epoch. */
-const admittedOf = ({ admitted, movedIn = 0, movedOut = 0 }: Announcement["legs"][number]) =>
-  admitted + movedIn - movedOut
+const admittedOf = ({ admitted, movedIn, movedOut }: Announcement["legs"][number]) => admitted + movedIn - movedOut
 
 /** How many of the announced sequences are there. */
 function presentIn(
