@@ -7,6 +7,7 @@ import { spilledStreamsMax } from "../control/bounds.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import type { ControlStream } from "../control/ControlStream.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
+import { standingOf } from "../control/standing.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
 import type { Whereabouts } from "../consume/Whereabouts.ts"
 import { idleSleep } from "../idleSleep.ts"
@@ -256,8 +257,8 @@ export class Moves {
     const following = Stream.runForEach(opened.changes, ({ streams }) => Effect.sync(() => this.#changed(streams)))
     const looking = Effect.forever(
       Effect.andThen(
-        // What is on its way keeps the process; a look that waits for something to begin does not.
-        Effect.suspend(() => (this.#isMoving ? Effect.sleep(movingMs) : idleSleep(movingMs))),
+        // What is on its way keeps the process; a look that waits for something to begin, or for others, does not.
+        Effect.suspend(() => (this.#isNeeded ? Effect.sleep(movingMs) : idleSleep(movingMs))),
         Effect.suspend(() => Effect.andThen(this.#isMoving ? opened.look : Effect.void, this.#tellGroups(opened)))
       )
     )
@@ -286,6 +287,17 @@ export class Moves {
       return Effect.void
     })
   })
+
+  /** Whether a move would miss this process: a stream of the fleet is on its way, or this one has to say something. An old place that is read still is not. */
+  get #isNeeded(): boolean {
+    const { member } = this.#home
+    for (const placement of this.#seen.values()) {
+      const isWriter = placement.writers.get(member) === "joined"
+      if (endsOf(placement).source !== undefined) return true
+      if (isWriter && standingOf(placement, member).does !== "send") return true
+    }
+    return false
+  }
 
   /** Whether some stream of the fleet is on its way, wherever it is open: this process may have to say something. */
   get #isMoving(): boolean {

@@ -122,9 +122,25 @@ export const idleMutants: ReadonlyArray<Mutant> = [
     test: `${ends}: control`
   },
   {
+    name: "an old place that is read still keeps a process",
+    file: "moves/Moves.ts",
+    find: `(this.#isNeeded ? Effect.sleep(movingMs) : idleSleep(movingMs))`,
+    replace: `(this.#isMoving ? Effect.sleep(movingMs) : idleSleep(movingMs))`,
+    foundBy,
+    test: `${ends}: moved`
+  },
+  {
+    name: "a stream that is being moved keeps no process",
+    file: "moves/Moves.ts",
+    find: `if (endsOf(placement).source !== undefined) return true`,
+    replace: ``,
+    foundBy,
+    test: "goes on while a stream of its fleet"
+  },
+  {
     name: "looks whether a stream is moved keep a process",
     file: "moves/Moves.ts",
-    find: `(this.#isMoving ? Effect.sleep(movingMs) : idleSleep(movingMs))`,
+    find: `(this.#isNeeded ? Effect.sleep(movingMs) : idleSleep(movingMs))`,
     replace: `Effect.sleep(movingMs)`,
     foundBy,
     test: `${ends}: control`

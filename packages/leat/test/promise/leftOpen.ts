@@ -1,6 +1,6 @@
 /** A process that leaves its leat open, run by `processEnd.test.ts` with the name of what it does last: `node leftOpen.ts handle`. */
 import { Effect } from "effect"
-import { memory } from "leat"
+import { ControlTools, memory, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
 import { type LeatOptions, open, type PromiseInbox } from "leat/promise"
 import { faultDriver } from "leat/testing"
 import { type Announcement, type Driver, TransportError } from "leat/transport"
@@ -53,6 +53,22 @@ function documentOf(leg: object = {}, route: object = {}, near: object = { trans
   }
 }
 
+/** Of a fleet of one process, whose stream is moved. */
+const controlBroker = new MemoryBroker()
+const controlDriver: Driver = { ...memoryDriver(controlBroker), name: "control" }
+const placeDriver: Driver = { ...memoryDriver(new MemoryBroker({ partitions: 2 })), name: "place" }
+const tool = { author: "test", reason: "moves", drivers: [placeDriver] }
+const control = memoryTransport(controlBroker)
+const placedAt = (version: number, topic: string) =>
+  JSON.stringify({
+    version,
+    clusters: { near: { transport: "place" } },
+    routes: [{ match: { stream: "*" }, to: [{ cluster: "near", topic }] }]
+  })
+
+if (name === "moved" || name === "moving")
+  await Effect.runPromise(ControlTools.apply(control, { ...tool, document: placedAt(1, "a") }))
+
 const file = join(tmpdir(), `leat-left-${process.pid}.json`)
 const fallback = (back: string) => ({ policy: "falling", fallback: { cluster: "far", back } })
 const announced: Array<Announcement> = []
@@ -71,6 +87,8 @@ const having: Readonly<Record<string, Partial<LeatOptions>>> = {
   stay: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
   stayBack: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
   control: { control: { cluster: { transport: "memory" } }, routes: documentOf() },
+  moved: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },
+  moving: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },
   controlAway: { control: { cluster: { transport: "away" } }, routes: documentOf(), drivers: [away] }
 }
 
@@ -86,6 +104,21 @@ const inbox: PromiseInbox<undefined> = {
   forget: () => undefined
 }
 const publish = () => notes.publish({ key: "k", text: "1" })
+
+const { stream } = noteContract()
+const startMove = () =>
+  Effect.runPromise(
+    MoveTools.start(control, { ...tool, document: placedAt(2, "b"), streams: [stream], foreignWritersStopped: true })
+  )
+/** Waits until its last two epochs are so. */
+async function isIn(phases: string): Promise<void> {
+  for (;;) {
+    const [status] = await Effect.runPromise(MoveTools.status(control))
+    const [older, newest] = status?.epochs.slice(-2) ?? []
+    if (phases.split("|").includes(`${older?.phase},${newest?.phase}`)) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
 
 const last: Readonly<Record<string, () => Promise<unknown>>> = {
   handle: async () => {
@@ -106,6 +139,27 @@ const last: Readonly<Record<string, () => Promise<unknown>>> = {
       console.log(`announced ${leg?.stored} stored of ${leg?.admitted}`)
     })
     return Promise.resolve()
+  },
+  // A group has stopped and is behind in the old place, which stays as long.
+  moved: async () => {
+    const handling = await notes.handle("g", () => undefined)
+    await handling.caughtUp()
+    await handling.stop()
+    await publish()
+    await startMove()
+    await isIn("sealed,open")
+    await publish()
+  },
+  // The stream is held before its move begins.
+  moving: async () => {
+    await startMove()
+    await isIn("sealed,open|retired,open")
+    await Effect.runPromise(MoveTools.pause(control, { ...tool, streams: [stream] }))
+    await Effect.runPromise(MoveTools.start(control, { ...tool, document: placedAt(3, "c"), streams: [stream] }))
+    await isIn("open,planned")
+    // By then it has read so, too.
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    await publish()
   },
   stayBack: async () => {
     await publish()
