@@ -96,8 +96,9 @@ export class Moves {
       streams: () => home.fleet()?.control.streams ?? none,
       look: Effect.suspend(() => {
         const fleet = home.fleet()
-        return fleet === undefined ? Effect.succeed(true) : Effect.map(fleet.look, () => fleet.trouble === undefined)
+        return fleet === undefined ? Effect.succeed(true) : Effect.map(fleet.look, () => fleet.isFollowed)
       }),
+      trouble: () => home.fleet()?.trouble,
       writerOf: (stream) => this.#moving.get(stream)?.writer,
       wasRead: (stream, sink) => this.#past.of(stream).some((leg) => leg.sink === sink),
       join: (stream) => this.#bystander.join(stream),
@@ -106,7 +107,6 @@ export class Moves {
           places,
           carried,
           member: home.member,
-          counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
           mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),
           swept: (name, epoch, members) =>
             sweptBefore({

@@ -51,6 +51,7 @@ import { spillTurnMutants } from "./spillTurnMutants.ts"
 import { spillWorldMutants } from "./spillWorldMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
+import { unprovenMutants } from "./unprovenMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
@@ -87,6 +88,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...breakerMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
+  ...unprovenMutants,
   ...consumeMutants,
   ...catchingUpMutants,
   ...movedReadMutants,

@@ -18,6 +18,7 @@ import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import type { Departures } from "./Departures.ts"
+import { type ProvenPart, proving, provenSoon } from "./proving.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
@@ -84,7 +85,7 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
-    this.#parting = new SpillParting(home.departures, () => home.leg.sink, this.#sendOn, this.#endings)
+    this.#parting = new SpillParting(home, pump, this.#sendOn, this.#endings)
     this.#turns = new SpillTurns(spill, this)
   }
 
@@ -235,7 +236,7 @@ export class SpillDrain {
       this.#setReady(true)
       const serving = Effect.scoped(Effect.raceFirst(lanes.lost, this.#serve(lanes)))
       // What has ended is not sent on by the next process.
-      const settles = Effect.suspend(() =>
+      const settles = Effect.andThen(this.#provenSoon(lanes), () =>
         Effect.all(
           this.#spill.parts.map(({ at }, partition) => lanes.last(partition, at)),
           { concurrency: "unbounded", discard: true }
@@ -258,6 +259,25 @@ export class SpillDrain {
       this.#isOver = true
       return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)
     })
+  }
+
+  /** What an earlier process has left is settled once it is known to count where it was stored. */
+  #proven(lanes: SpillLanes): ReadonlyArray<ProvenPart> {
+    return this.#spill.parts.map((part, partition) => ({
+      spill: this.#spill,
+      part,
+      nowMs: () => this.#pump.nowMs,
+      settle: Effect.suspend(() => lanes.settle(partition, part.at)),
+      lost: () => {
+        this.#turnOn(partition)
+        this.driven(partition)
+      }
+    }))
+  }
+
+  #provenSoon(lanes: SpillLanes): Effect.Effect<void> {
+    const { departures } = this.#home
+    return departures === undefined ? Effect.void : provenSoon(departures, this.#proven(lanes))
   }
 
   #setReady(isReady: boolean): void {
@@ -291,6 +311,7 @@ export class SpillDrain {
         if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver, true)
         // What has ended here and is not settled yet has ended all the same.
         if (part.at < settled) part.at = settled
+        part.unproven.proven(settled)
         // What was sent on is trimmed once it is settled: this was not.
         this.#endings.missing(partition, part, start)
         part.settled = settled
@@ -312,6 +333,9 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       this.#running.clear()
       yield* Effect.forkScoped(this.#lookAgain(lanes))
+      const { departures } = this.#home
+      if (departures !== undefined)
+        for (const one of this.#proven(lanes)) yield* Effect.forkScoped(proving(departures, one))
       for (;;) {
         for (const [partition, part] of this.#spill.parts.entries()) {
           if (!part.isOn || this.#running.has(partition)) continue
@@ -397,9 +421,11 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       let longestMs = heldMs
       const sent = this.#sent(partition, part, lanes)
+      yield* this.#goneBack(part, lanes)
       part.isFenced = false
       yield* this.#parting.fenced(sent, part, this.#head(partition, part, lanes))
       for (;;) {
+        yield* this.#goneBack(part, lanes)
         const wake = this.#running.get(partition)
         const noted = part.unnoted.notedEnd(this.#home.isOwing(partition))
         if (part.at < part.end && noted !== undefined && part.at >= noted) {
@@ -443,6 +469,15 @@ export class SpillDrain {
         yield* wake?.wait ?? Effect.yieldNow
       }
       this.#turnOff(partition, part)
+    })
+  }
+
+  /** What does not count where it was stored is read, and looked at, once more. */
+  #goneBack(part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!part.unproven.isLost) return Effect.void
+      part.goBack()
+      return lanes.again
     })
   }
 
