@@ -228,3 +228,38 @@ describe("what an earlier process has left in a spill, while the control stream 
     )
   })
 })
+
+describe("a stream whose writer has not joined when the control stream goes away", () => {
+  it("says that it waits for that, and shows it", () => {
+    const lines = spillingStory((fleet) =>
+      Effect.gen(function* () {
+        yield* cutOff(fleet)
+        yield* Effect.sleep("6 seconds")
+        yield* fleet.place
+        yield* Effect.sleep("6 seconds")
+        fleet.faults.control = { send: () => ({ kind: "fail", reason: "Unavailable" }) }
+        const { state, process } = yield* cutOff(fleet)
+        const one = yield* Effect.forkScoped(published(process, "one", 1, "stored"))
+        yield* Effect.sleep("2 seconds")
+        state.isCut = true
+        yield* Effect.sleep("2 minutes")
+        expect(one.pollUnsafe()).toBeUndefined()
+        expect(troubles(process)).toEqual([
+          expect.stringMatching(
+            /^sends nothing of test\.notes, which has waited for the control stream for \d+ seconds: .*it is cut off/
+          )
+        ])
+        state.isCut = false
+        fleet.faults.control = {}
+        yield* Effect.sleep("30 seconds")
+        expect(one.pollUnsafe()).toBeDefined()
+        expect(troubles(process)).toEqual([undefined])
+      })
+    )
+    expect(lines.filter((line) => line.includes("waits for the control stream"))).toEqual([
+      expect.stringMatching(
+        /^Warn the move of test\.notes waits for the control stream, and what is published waits in its buffer: .*(it is cut off|injected)/
+      )
+    ])
+  })
+})

@@ -169,5 +169,21 @@ export const unprovenMutants: ReadonlyArray<Mutant> = [
 `,
     foundBy,
     test: "nothing can be written there"
+  },
+  {
+    name: "a stream waits for the control stream without a word",
+    file: "moves/GatedByControl.ts",
+    find: `const isWaiting = trouble !== undefined && `,
+    replace: `const isWaiting = trouble === "" && `,
+    foundBy,
+    test: "says that it waits for that"
+  },
+  {
+    name: "that a stream waited for the control stream is shown for ever",
+    file: "moves/GatedByControl.ts",
+    find: `if (lanes !== undefined) lanes.trouble = undefined`,
+    replace: ``,
+    foundBy,
+    test: "says that it waits for that"
   }
 ]
