@@ -75,7 +75,7 @@ export class SpillCarrier implements Carrier {
   readonly arrived = (id: EventId): void => {
     const { journal, carried, member } = this.#home
     if (id.incarnation !== member) {
-      if (![carried, ...this.#unproven].some((some) => some.has(id))) this.#unproven.at(-1)?.add(id)
+      this.#unproven.at(-1)?.add(id)
       return
     }
     if (!carried.add(id)) return

@@ -86,9 +86,9 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what was carried counts again when its spill is opened",
-    file: "moves/SpillCarrier.ts",
-    find: `if (!carried.add(id)) return`,
-    replace: `carried.add(id)`,
+    file: "moves/CarriedRecords.ts",
+    find: `if (this.#add(key, seq)) count++`,
+    replace: `void this.#add(key, seq), count++`,
     foundBy: "moves/leftSpills.test.ts",
     test: "carried once past"
   },
