@@ -427,8 +427,8 @@ function announcedOf(
   const found = new Map<string, Announced>()
   for (const { incarnation, isClosed, legs, streams, state } of ledgers)
     for (const { stream, sequences } of streams) {
+      const there = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
       const ofStream = legs.filter((leg) => leg.stream === stream)
-      const there = ofStream.filter(({ sink }) => isSink(sink))
       const own = since === undefined ? there : [...there, ...calledOff(ofStream, there, sequences, since)]
       if (own.length === 0) continue
       const ownEpochs = new Set(own.map(({ epoch }) => epoch))

@@ -216,6 +216,11 @@ export class ControlStream {
     return this.#trouble ?? this.#beatTrouble
   }
 
+  /** Whether the last look has read the stream to its end, whatever can be written. */
+  get isFollowed(): boolean {
+    return this.#trouble === undefined
+  }
+
   /** Reads on to the end. Never fails: `trouble` says why not. */
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
     Effect.match(this.#refresh(lookMsMax), {

@@ -21,17 +21,35 @@ export class CarriedRecords {
   hasCarried(record: ReceivedRecord): boolean {
     const { id, isMarker } = readMeta(record.headers, "")
     if (isMarker) return this.#markers.has(markerText(record))
-    if (id === undefined) return false
+    return id !== undefined && this.has(id)
+  }
+
+  has(id: EventId): boolean {
     const ranges = this.#events.get(bucketText(id)) ?? []
     return isWithin(ranges[lastFrom(ranges, id.seq)], id.seq)
   }
 
+  get isEmpty(): boolean {
+    return this.#events.size + this.#markers.size === 0
+  }
+
+  /** All of others; gives how many events of these were not there. */
+  addAll(others: CarriedRecords): number {
+    let count = 0
+    for (const marker of others.#markers) this.#markers.add(marker)
+    for (const [key, ranges] of others.#events)
+      for (const { from, to } of ranges) for (let seq = from; seq < to; seq++) if (this.#add(key, seq)) count++
+    return count
+  }
+
   /** An event; false: it was there. */
   add(id: EventId): boolean {
-    const key = bucketText(id)
+    return this.#add(bucketText(id), id.seq)
+  }
+
+  #add(key: string, seq: number): boolean {
     const ranges = this.#events.get(key) ?? []
     this.#events.set(key, ranges)
-    const { seq } = id
     const at = lastFrom(ranges, seq)
     const before = ranges[at]
     if (isWithin(before, seq)) return false

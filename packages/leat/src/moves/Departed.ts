@@ -7,7 +7,8 @@ import type { Epoch, Placement } from "../control/Placement.ts"
 import { endsOf } from "../control/Placement.ts"
 import { standingOf } from "../control/standing.ts"
 import { Changes } from "../publish/Changes.ts"
-import type { Departures, SpillFate } from "../publish/spill/Departures.ts"
+import { type Departures, isOf, type SpillFate } from "../publish/spill/Departures.ts"
+import type { Written } from "../publish/spill/Unproven.ts"
 import { taggedStream } from "../record/CompactHeader.ts"
 import { readMeta } from "../record/Wire.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
@@ -27,6 +28,8 @@ export interface DepartedHome {
   readonly streams: () => ReadonlyMap<string, Placement>
   /** Reads the control stream to its end; says whether it could. */
   readonly look: Effect.Effect<boolean>
+  /** Why it cannot be read or written; undefined: it can. */
+  readonly trouble: () => string | undefined
   /** Of a stream that is open here and placed. */
   readonly writerOf: (stream: string) => { readonly spilled: (epoch: Epoch) => Spilled } | undefined
   /** Whether a document that is not in force any more had the stream read there. */
@@ -78,34 +81,43 @@ export class Departed implements Departures {
       : placement && this.#epochAt(stream, placement, sink, epoch)?.place.partitions
   }
 
-  /** Where the control stream cannot be read nothing is known, and what was left waits. */
-  counts(records: ReadonlyArray<ReceivedRecord>, sink: string): Effect.Effect<boolean> {
-    const asked = this.#leftIn(records, sink)
-    return asked.size === 0 ? Effect.succeed(true) : Effect.map(this.looked, () => this.#mayWriteAll(asked))
-  }
-
   mayCount(records: ReadonlyArray<ReceivedRecord>, sink: string): boolean {
-    return this.#mayWriteAll(this.#leftIn(records, sink))
+    return this.leftIn(records, sink).every(({ stream, epoch }) => this.mayWrite(stream, epoch))
   }
 
-  #mayWriteAll(asked: ReadonlyMap<string, number>): boolean {
-    return Array.from(asked).every(([stream, epoch]) => this.mayWrite(stream, epoch))
+  readonly mayStillCount = (written: Written): boolean =>
+    this.counts(written) || this.mayWrite(written.stream, written.epoch)
+
+  /** This process has said that it had drained, and was not passed over: the epoch ends behind all that it has stored there. */
+  readonly counts = ({ stream, epoch }: Written): boolean => {
+    const member = this.#home?.member ?? ""
+    const found = this.#home
+      ?.streams()
+      .get(stream)
+      ?.epochs.find((one) => one.epoch === epoch)
+    return found?.drained.has(member) === true && !found.over.has(member)
   }
 
-  /** By stream: the epoch of what a process before this one has left of it. */
-  #leftIn(records: ReadonlyArray<ReceivedRecord>, sink: string): ReadonlyMap<string, number> {
-    const asked = new Map<string, number>()
+  readonly isOwn = (record: ReceivedRecord): boolean => isOf(record, this.#home?.member ?? "")
+
+  get trouble(): string | undefined {
+    return this.#home?.trouble()
+  }
+
+  leftIn(records: ReadonlyArray<ReceivedRecord>, sink: string): ReadonlyArray<Written> {
+    const asked = new Map<string, Written>()
     const home = this.#home
-    if (home === undefined) return asked
+    if (home === undefined) return []
     for (const { headers } of records) {
       const { id, epoch, isMarker } = readMeta(headers, "")
       if (id === undefined || isMarker || id.incarnation === home.member) continue
       const stream = this.#streamOf(id.stream)
       const placement = stream === undefined ? undefined : home.streams().get(stream)
       const found = stream === undefined ? undefined : placement && this.#epochAt(stream, placement, sink, epoch)
-      if (stream !== undefined && found !== undefined) asked.set(stream, found.epoch)
+      if (stream !== undefined && found !== undefined)
+        asked.set(`${found.epoch} ${stream}`, { stream, epoch: found.epoch })
     }
-    return asked
+    return [...asked.values()]
   }
 
   /** Completes when the control stream was read to its end. */

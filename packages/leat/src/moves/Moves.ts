@@ -2,7 +2,17 @@
  * The streams of a leat that its fleet moves: where they lie, by the control stream, and who writes and reads them here. Streams that are not placed
  * have nothing here, and a leat without a control stream has none of this.
  */
-import { type Context, type Duration, Effect, type Fiber, Result, type Scheduler, type Scope, Stream } from "effect"
+import {
+  Clock,
+  type Context,
+  type Duration,
+  Effect,
+  type Fiber,
+  Result,
+  type Scheduler,
+  type Scope,
+  Stream
+} from "effect"
 import { spilledStreamsMax } from "../control/bounds.ts"
 import type { Place } from "../control/ControlRecord.ts"
 import type { ControlStream } from "../control/ControlStream.ts"
@@ -17,7 +27,7 @@ import { partitionFault } from "../routes/partitionFault.ts"
 import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
 import * as Telemetry from "../Telemetry.ts"
-import { Wake } from "../Wake.ts"
+import { monotonicMs, Wake } from "../Wake.ts"
 import { Bystander } from "./Bystander.ts"
 import { CarriedRecords } from "./CarriedRecords.ts"
 import { coordinate } from "./Coordinator.ts"
@@ -34,6 +44,9 @@ const openMs = 250
 
 /** From one look at the control stream to the next while some stream moves, in milliseconds: each step of a move waits for one. */
 const movingMs = 100
+
+/** From one look whether streams wait for the control stream to the next, in milliseconds. */
+const gatedMs = 1000
 
 /** How long the begin of a leat waits until the others know of it, and from one look to the next, in milliseconds. */
 const [knownMs, knownLookMs] = [3000, 5]
@@ -98,8 +111,9 @@ export class Moves {
       streams: () => home.fleet()?.control.streams ?? none,
       look: Effect.suspend(() => {
         const fleet = home.fleet()
-        return fleet === undefined ? Effect.succeed(true) : Effect.map(fleet.look, () => fleet.trouble === undefined)
+        return fleet === undefined ? Effect.succeed(true) : Effect.map(fleet.look, () => fleet.isFollowed)
       }),
+      trouble: () => home.fleet()?.trouble,
       writerOf: (stream) => this.#moving.get(stream)?.writer,
       wasRead: (stream, sink) => this.#past.of(stream).some((leg) => leg.sink === sink),
       join: (stream) => this.#bystander.join(stream),
@@ -108,7 +122,6 @@ export class Moves {
           places,
           carried,
           member: home.member,
-          counts: (name, epoch) => Effect.map(this.departed.looked, () => this.departed.mayWrite(name, epoch)),
           mayCount: (name, epoch) => this.departed.changes.until(() => this.departed.mayWrite(name, epoch)),
           swept: (name, epoch, members) =>
             sweptBefore({
@@ -262,6 +275,15 @@ export class Moves {
         Effect.suspend(() => Effect.andThen(this.#isMoving ? opened.look : Effect.void, this.#tellGroups(opened)))
       )
     )
+    const clock = yield* Clock.Clock
+    const telling = Effect.forever(
+      Effect.andThen(
+        idleSleep(gatedMs),
+        Effect.suspend(() =>
+          Effect.forEach(this.#moving.values(), ({ writer }) => writer.tellGated(monotonicMs(clock)), { discard: true })
+        )
+      )
+    )
     const standingBy = Effect.forever(
       Effect.andThen(
         idleSleep(movingMs),
@@ -269,7 +291,13 @@ export class Moves {
       )
     )
     const coordinating = coordinate({ control: opened, transportOf, lease })
-    return yield* Effect.raceAllFirst([Effect.andThen(following, Effect.never), looking, standingBy, coordinating])
+    return yield* Effect.raceAllFirst([
+      Effect.andThen(following, Effect.never),
+      looking,
+      telling,
+      standingBy,
+      coordinating
+    ])
   })
 
   /**

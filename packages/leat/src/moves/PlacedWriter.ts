@@ -17,6 +17,7 @@ import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import type { Wake } from "../Wake.ts"
 import type { Spilled } from "./Departed.ts"
+import { GatedByControl } from "./GatedByControl.ts"
 import { LeftSpills, type LeftSpillsHome } from "./LeftSpills.ts"
 import { Straggler } from "./Straggler.ts"
 import { legOf, placeKey, placesRead, routeAt } from "./PlacedRoute.ts"
@@ -79,11 +80,13 @@ export class PlacedWriter {
   /** Where that is carried; undefined: it waits. */
   #carriesTo: Epoch | undefined
   readonly #spills: LeftSpills
+  readonly #gated: GatedByControl
 
   /** `written`: what is written now; undefined: nothing that the fleet has, it is open elsewhere. `open`: its leg, where that is open. */
   constructor(home: WriterHome, written: Epoch | undefined, open?: Leg) {
     this.#home = home
     this.#spills = new LeftSpills(home, (text) => this.#tell(text))
+    this.#gated = new GatedByControl(home.stream)
     this.#written = written
     if (open === undefined) return
     this.#known.set(open.sink, open)
@@ -150,6 +153,15 @@ export class PlacedWriter {
       if (was !== undefined) this.#known.set(sink, was)
     }
     return epoch === this.#straggler?.epoch ? this.#straggler.leg : legOf(epoch, route, this.#known)
+  }
+
+  /** Tells when it waits for the control stream, which is away. */
+  tellGated(nowMs: number): Effect.Effect<void> {
+    const { control, stream, member } = this.#home
+    const placement = control.control.streams.get(stream)
+    const standing = placement && standingOf(placement, member)
+    const told = this.#gated.look(this.#outlet?.lanes, standing, control.trouble, nowMs)
+    return told === undefined ? Effect.void : this.#tell(told)
   }
 
   /** Until it is interrupted. */

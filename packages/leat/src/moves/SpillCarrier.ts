@@ -6,6 +6,7 @@ import { Effect, Result, Scope } from "effect"
 import type { Epoch } from "../control/Placement.ts"
 import type { Journal, WriteAccount } from "../ledger/Ledger.ts"
 import type { Carrier } from "../publish/spill/Departures.ts"
+import type { Written } from "../publish/spill/Unproven.ts"
 import type { EventId } from "../record/EventId.ts"
 import { sizeOf } from "../record/batchOf.ts"
 import { inEpoch } from "../record/redress.ts"
@@ -14,7 +15,7 @@ import * as Telemetry from "../Telemetry.ts"
 import { leaving } from "../transport/endWithin.ts"
 import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
-import type { CarriedRecords } from "./CarriedRecords.ts"
+import { CarriedRecords } from "./CarriedRecords.ts"
 import { answered, type Places, placeText } from "./Places.ts"
 import { Trouble } from "./Trouble.ts"
 
@@ -33,8 +34,6 @@ export interface CarrierHome {
   readonly journal: Journal | undefined
   /** The incarnation. */
   readonly member: string
-  /** Whether what was stored just now counts where the stream is: asked of what a process before this one has left, which nobody sweeps. */
-  readonly counts: (stream: string, epoch: number) => Effect.Effect<boolean>
   /** Completes when it would count there, as far as is known. */
   readonly mayCount: (stream: string, epoch: number) => Effect.Effect<void>
   /** Completes when nothing is to be swept any more that these have stored in older epochs. */
@@ -60,6 +59,8 @@ export class SpillCarrier implements Carrier {
   #isTold = false
   /** Who has nothing to be swept any more. */
   readonly #isSwept = new Set<string>()
+  /** What others have left and this has stored, while it is not known whether it counts there; the last of them is added to. Else it is carried on. */
+  #unproven: ReadonlyArray<CarriedRecords> = [new CarriedRecords()]
 
   constructor(stream: string, to: Epoch, home: CarrierHome) {
     this.#stream = stream
@@ -67,19 +68,46 @@ export class SpillCarrier implements Carrier {
     this.#home = home
   }
 
+  get written(): Written {
+    return { stream: this.#stream, epoch: this.to.epoch, carrier: this }
+  }
+
   readonly arrived = (id: EventId): void => {
-    const { journal, account, carried, member } = this.#home
-    if (!carried.add(id)) return
-    const there = account(placeText(this.to.place), this.to.epoch)
-    there.stored++
-    // The rows of a process say what has become of its own events: what it was left is beside them.
+    const { journal, carried, member } = this.#home
     if (id.incarnation !== member) {
-      there.recovered++
+      this.#unproven.at(-1)?.add(id)
       return
     }
+    if (!carried.add(id)) return
+    const there = this.#account
+    there.stored++
     if (there.movedIn === 0) there.moveBegan?.(there)
     there.movedIn++
     journal?.moved(there, id.bucket, id.seq, "movedOut", "stored")
+  }
+
+  readonly asked = (): (() => void) => {
+    const before = this.#unproven.filter((some) => !some.isEmpty)
+    this.#unproven = [...before, new CarriedRecords()]
+    return () => {
+      const proven = before.filter((some) => this.#unproven.includes(some))
+      this.#unproven = this.#unproven.filter((some) => !proven.includes(some))
+      for (const some of proven) {
+        // The rows of a process say what has become of its own events: what it was left is beside them.
+        const count = this.#home.carried.addAll(some)
+        if (count === 0) continue
+        this.#account.stored += count
+        this.#account.recovered += count
+      }
+    }
+  }
+
+  get #account(): WriteAccount {
+    return this.#home.account(placeText(this.to.place), this.to.epoch)
+  }
+
+  #hasCarried(record: ReceivedRecord): boolean {
+    return [this.#home.carried, ...this.#unproven].some((some) => some.hasCarried(record))
   }
 
   carry(records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean): Effect.Effect<void> {
@@ -88,7 +116,7 @@ export class SpillCarrier implements Carrier {
         const some = portionAt(records, at)
         at += some.length
         const going = some.flatMap(goingOf)
-        for (const one of going) one.isThere = this.#home.carried.hasCarried(one.record)
+        for (const one of going) one.isThere = this.#hasCarried(one.record)
         const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
         if (isOthers) yield* this.#home.mayCount(this.#stream, this.to.epoch)
         yield* this.#swept(going)
@@ -98,10 +126,10 @@ export class SpillCarrier implements Carrier {
           yield* this.#tellOnce(tried.failure.why)
           yield* Effect.sleep(pauseMs)
         }
-        // What is not stored where it counts is not settled, and is carried on.
-        if (isOthers && !(yield* this.#home.counts(this.#stream, this.to.epoch))) return
         if (!stored(some.length)) return
-        for (const { record, isMarker } of going) if (isMarker) this.#home.carried.addMarker(record)
+        const own = this.#home.carried
+        for (const { record, isMarker, incarnation } of going)
+          if (isMarker) (incarnation === this.#home.member ? own : this.#unproven.at(-1))?.addMarker(record)
       }
     })
   }

@@ -3,12 +3,16 @@
  * carried to where they are. The rest stays for whoever opens the place, and holds up the settling of what stands behind it: a carrier knows what it
  * has carried, and does not carry that again when it is read again.
  */
-import { type Context, Effect } from "effect"
+import { Clock, type Context, Effect } from "effect"
 import { type Carrier, type Departures, firstStretch } from "../publish/spill/Departures.ts"
+import { type ProvenPart, proving, provenSoon, notProven, unprovenText } from "../publish/spill/proving.ts"
 import { readSpill } from "../publish/spill/readSpill.ts"
+import { type Spill, SpillPart } from "../publish/spill/Spill.ts"
+import { Followed } from "../publish/spill/SpillBook.ts"
 import { type SpillBounds, SpillLanes } from "../publish/spill/SpillLanes.ts"
 import { readMeta } from "../record/Wire.ts"
-import type { ReceivedRecord, Transport } from "../transport/index.ts"
+import type { Position, ReceivedRecord, Transport } from "../transport/index.ts"
+import { monotonicMs } from "../Wake.ts"
 
 export interface Orphan {
   readonly transport: Transport
@@ -24,7 +28,7 @@ export interface Orphan {
 
 /** Completes when all is carried that may be; waits while another process has the spill. */
 export function orphanCarried(orphan: Orphan): Effect.Effect<void> {
-  const { transport, topic, partitions, sink, context, tell } = orphan
+  const { transport, topic, partitions, sink, context, tell, departures } = orphan
   const spill = readSpill(transport, topic, partitions, context)
   const once = Effect.scoped(
     Effect.gen(function* () {
@@ -34,10 +38,19 @@ export function orphanCarried(orphan: Orphan): Effect.Effect<void> {
         const left = bounds.reduce((total, { settled, end }) => total + Math.max(0, Number(end - settled)), 0)
         if (left > 0)
           yield* tell(`carries what a process before this one has left in ${spill.name}`, `: ${left} records`)
-        const kept = yield* Effect.forEach(bounds, (one) => partitionCarried(orphan, lanes, one), {
-          concurrency: "unbounded"
-        })
-        const others = kept.reduce((total, count) => total + count, 0)
+        const clock = yield* Clock.Clock
+        const parts = bounds.map((one) => new OrphanPart(orphan, spill, lanes, one, () => monotonicMs(clock)))
+        for (const one of parts) yield* Effect.forkScoped(proving(departures, one))
+        yield* Effect.forEach(parts, (one) => one.carried, { concurrency: "unbounded", discard: true })
+        yield* provenSoon(departures, parts)
+        yield* Effect.forEach(parts, (one) => one.last, { concurrency: "unbounded", discard: true })
+        // It is read again with each look, and settled once it is known.
+        if (parts.some(({ part }) => part.unproven.sinceMs !== undefined))
+          yield* tell(
+            "has carried what an earlier process has left",
+            `: ${spill.name} ${unprovenText(departures.trouble)}`
+          )
+        const others = parts.reduce((total, { kept }) => total + kept, 0)
         if (others > 0)
           yield* tell(
             `leaves records of other streams in ${spill.name}`,
@@ -52,42 +65,81 @@ export function orphanCarried(orphan: Orphan): Effect.Effect<void> {
   return Effect.asVoid(Effect.repeat(once, { until: (isDone) => isDone }))
 }
 
-/** Gives how many records stay. */
-function partitionCarried(
-  { sink, departures }: Orphan,
-  lanes: SpillLanes,
-  { partition, settled, end }: SpillBounds
-): Effect.Effect<number> {
-  return Effect.gen(function* () {
-    let kept = 0
-    let done = settled
-    for (let at = settled; at < end;) {
-      const { records, next } = yield* lanes.read(partition, at, end)
-      for (let left = records; left.length > 0;) {
-        const { fate, records: some } = firstStretch(left, sink, departures)
-        left = left.slice(some.length)
-        if (typeof fate === "string") {
-          kept += some.length
-          continue
+class OrphanPart implements ProvenPart {
+  readonly spill: Spill
+  readonly part: SpillPart
+  readonly nowMs: () => number
+  /** Records that stay. */
+  kept = 0
+  readonly #orphan: Orphan
+  readonly #lanes: SpillLanes
+  readonly #bounds: SpillBounds
+  /** Nothing stays before this position. */
+  #done: Position
+
+  constructor(orphan: Orphan, spill: Spill, lanes: SpillLanes, bounds: SpillBounds, nowMs: () => number) {
+    this.spill = spill
+    this.part = spill.parts[bounds.partition] ?? new SpillPart(new Followed())
+    this.nowMs = nowMs
+    this.#orphan = orphan
+    this.#lanes = lanes
+    this.#bounds = bounds
+    this.#done = bounds.settled
+  }
+
+  get settle(): Effect.Effect<unknown> {
+    return Effect.suspend(() => this.#lanes.settle(this.#bounds.partition, this.#done))
+  }
+
+  get last(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#lanes.last(this.#bounds.partition, this.#done))
+  }
+
+  /** Its stream goes on from where it was carried, and whoever waits for this begins anew. */
+  lost(): void {}
+
+  /** Completes when all is carried that may be. */
+  get carried(): Effect.Effect<void> {
+    const { sink, departures } = this.#orphan
+    const { partition, settled, end } = this.#bounds
+    return Effect.gen({ self: this }, function* () {
+      for (let at = settled; at < end;) {
+        const { records, next } = yield* this.#lanes.read(partition, at, end)
+        for (let left = records; left.length > 0;) {
+          const { fate, records: some } = firstStretch(left, sink, departures)
+          left = left.slice(some.length)
+          if (typeof fate === "string") {
+            this.kept += some.length
+            continue
+          }
+          let count = 0
+          yield* fate.carry(some, (more) => {
+            // The stream goes on from there: whoever waits for this begins anew.
+            if (firstStretch(some, sink, departures).fate !== fate) return false
+            this.#stored(some.slice(count, count + more), fate)
+            count += more
+            return true
+          })
+          if (count < some.length) return yield* Effect.never
         }
-        let count = 0
-        yield* fate.carry(some, (more) => {
-          // The stream goes on from there: whoever waits for this begins anew.
-          if (firstStretch(some, sink, departures).fate !== fate) return false
-          for (const record of some.slice(count, count + more)) arrived(record, fate.arrived)
-          count += more
-          return true
-        })
-        if (count < some.length) return yield* Effect.never
+        at = next
+        if (this.kept > 0) continue
+        this.#done = at
+        yield* this.settle
       }
-      at = next
-      if (kept > 0) continue
-      done = at
-      yield* lanes.settle(partition, done)
+    })
+  }
+
+  #stored(records: ReadonlyArray<ReceivedRecord>, carrier: Carrier): void {
+    const { part } = this
+    const { isOwn } = this.#orphan.departures
+    if (records.some((record) => !isOwn(record))) notProven(part, records, [carrier.written])
+    for (const record of records) {
+      arrived(record, carrier.arrived)
+      part.at = record.position + 1n
     }
-    yield* lanes.last(partition, done)
-    return kept
-  })
+    part.unproven.ended(part.at, this.nowMs())
+  }
 }
 
 function arrived({ headers }: ReceivedRecord, tell: Carrier["arrived"]): void {

@@ -39,6 +39,8 @@ export type TakeMoved = (batch: RecordBatch, span: Span) => void
 
 export class LegLanes implements LaneKeeper {
   readonly account: WriteAccount
+  /** Why their gate is shut for so long, in words that follow the name of the sink; undefined: it is not. */
+  trouble: string | undefined
   readonly #maker: LaneMaker
   readonly #lanes: Array<PumpedLane | undefined> = []
   /** Bytes of recent batches: the next one starts with as much. */
@@ -172,4 +174,10 @@ export class LegLanes implements LaneKeeper {
     if (before !== undefined && batch !== before) this.#expectedBytes = Math.max(this.#expectedBytes, before.bytes)
     return batch
   }
+}
+
+/** Why some of them have been gated for so long. */
+export function troubleOfLegs(legs: ReadonlyMap<WriteAccount, LegLanes>): string | undefined {
+  for (const { trouble } of legs.values()) if (trouble !== undefined) return trouble
+  return undefined
 }

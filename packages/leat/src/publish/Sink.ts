@@ -13,7 +13,7 @@ import { attribute } from "../Telemetry.ts"
 import type { Position, TransportError, Writer } from "../transport/index.ts"
 import { tellGivenUp, tellHalts } from "./haltNotices.ts"
 import { lastAttempt } from "./lastAttempt.ts"
-import { type LaneMaker, LegLanes, type TakeMoved } from "./LegLanes.ts"
+import { type LaneMaker, LegLanes, type TakeMoved, troubleOfLegs } from "./LegLanes.ts"
 import type { IsStored } from "./LaneQueue.ts"
 import { openPlaces, type PlacedLeg, type Places } from "./openPlaces.ts"
 import { outageFor } from "./outageFor.ts"
@@ -220,9 +220,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
 
   /** What of it stores nothing, in words that follow its name; undefined while all does. */
   get trouble(): string | undefined {
-    return (
-      this.#away?.trouble() ?? this.spill?.trouble ?? this.#pump.standstills.troubleOf(this) ?? this.fallback?.trouble
-    )
+    const own = this.#away?.trouble() ?? this.spill?.trouble ?? this.#pump.standstills.troubleOf(this)
+    return own ?? this.fallback?.trouble ?? troubleOfLegs(this.#legs)
   }
 
   get pending(): number {

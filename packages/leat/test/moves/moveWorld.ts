@@ -41,6 +41,8 @@ export interface MoveWorld {
   readonly passedOver: number
   /** How often a process told that it carries what a spill held to another place. */
   readonly carries: number
+  /** Processes that were judged: they came after somebody and had no control stream. */
+  readonly heirs: number
   /** Whether legs may have spills. */
   readonly hasSpills: boolean
   /** Records behind the end of an epoch, of writers that were passed over. */
@@ -52,6 +54,13 @@ const stream = "test.notes"
 
 /** Of the worlds, those whose legs may have spills. */
 const spillShare = 0.4
+
+/** Of these, those in which who comes after somebody is cut off from the control stream. */
+const heirShare = 0.6
+
+/** Nothing is stored, and nothing fenced. */
+const away: FaultPlan = { send: () => ({ kind: "fail", reason: "Unavailable" }), fence: () => "Unavailable" }
+
 const contract = noteContract()
 
 interface Process {
@@ -107,6 +116,7 @@ export function moveWorld(seed: number): MoveWorld {
   let version = 0
   let kills = 0
   let grows = 0
+  let heirs = 0
   let text = 0
   const killed = new Set<string>()
   /** By group: what handlers began, in order of time. */
@@ -433,11 +443,51 @@ export function moveWorld(seed: number): MoveWorld {
         Effect.andThen(Effect.sync(() => void (ofSpills() < 0.6 ? (faults[cluster] = {}) : undefined)))
       )
     })
+    /** Whether the stream lies where it is to lie, and nobody moves it. */
+    const isStill = (): boolean => {
+      const found = placement()
+      if (found === undefined) return false
+      const { newest, source } = endsOf(found)
+      return newest?.phase === "open" && source === undefined && newest.place.topic === here.topic
+    }
+    /**
+     * Who comes after a process that has left something is cut off from the control stream, while its clusters are well and nobody moves the stream: it
+     * stores what it publishes all the same.
+     */
+    const heir = Effect.gen(function* () {
+      for (let waited = 0; waited < 120 && !isStill(); waited++) yield* Effect.sleep(500)
+      const one = living().find(({ control, data }) => !control.isOn && !data.isOn)
+      if (
+        !isStill() ||
+        !spillsAt.has(here) ||
+        one === undefined ||
+        living().some((other) => other !== one && other.disk === one.disk)
+      )
+        return
+      faults[here.cluster as "near" | "far"] = away
+      yield* Effect.sleep(3000)
+      yield* ofSpills() < 0.5 ? kill(one) : close(one)
+      const next = yield* open(one.disk)
+      yield* Effect.sleep(3000)
+      next.control.begin()
+      Object.assign(faults, { near: {}, far: {} })
+      yield* Effect.sleep(10_000)
+      const before = next.told.size
+      const step = placement()?.step
+      const isWriter = placement()?.writers.get(next.leat.incarnation) === "joined"
+      yield* Effect.sleep(20_000)
+      next.control.end()
+      if (!isWriter || !isStill() || placement()?.step !== step) return
+      heirs++
+      if (next.told.size === before)
+        wrong.push("a process stores nothing while the control stream is away, and its clusters are well")
+    })
     for (let index = between(4, 20); index > 0; index--) {
       if (hasSpills && ofSpills() < 0.4) yield* outage
       yield* Effect.sleep(between(50, pick([300, 3000, 20_000])))
       yield* pick(mishaps)()
     }
+    if (hasSpills && ofSpills() < heirShare) yield* heir
 
     // All is well again: what moves comes to its end.
     isHealed = true
@@ -575,6 +625,7 @@ export function moveWorld(seed: number): MoveWorld {
     grows,
     passedOver: 0,
     late: 0,
+    heirs,
     logs
   }
   if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }

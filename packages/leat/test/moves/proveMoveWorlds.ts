@@ -4,7 +4,18 @@ import { moveWorld, type MoveWorld } from "./moveWorld.ts"
 
 const seeds = Number(process.argv[2] ?? 40)
 const first = Number(process.argv[3] ?? 1)
-const counts = { told: 0, stored: 0, opened: 0, aborted: 0, kills: 0, grows: 0, passedOver: 0, late: 0, carries: 0 }
+const counts = {
+  told: 0,
+  stored: 0,
+  opened: 0,
+  aborted: 0,
+  kills: 0,
+  grows: 0,
+  passedOver: 0,
+  late: 0,
+  carries: 0,
+  heirs: 0
+}
 const names = Object.keys(counts) as ReadonlyArray<keyof typeof counts>
 const violations: Array<string> = []
 

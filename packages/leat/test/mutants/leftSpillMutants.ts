@@ -71,24 +71,24 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was carried for an earlier process is never settled",
     file: "moves/orphanSpill.ts",
-    find: `if (kept > 0) continue`,
-    replace: `if (kept >= 0) continue`,
+    find: `if (this.kept > 0) continue`,
+    replace: `if (this.kept >= 0) continue`,
     foundBy: "moves/leftSpills.test.ts",
     test: "before its own events"
   },
   {
     name: "what was carried past another stream's record is carried with each look",
     file: "moves/SpillCarrier.ts",
-    find: `one.isThere = this.#home.carried.hasCarried(one.record)`,
+    find: `one.isThere = this.#hasCarried(one.record)`,
     replace: `one.isThere = false`,
     foundBy: "moves/leftSpills.test.ts",
     test: "carried once past"
   },
   {
     name: "what was carried counts again when its spill is opened",
-    file: "moves/SpillCarrier.ts",
-    find: `if (!carried.add(id)) return`,
-    replace: `carried.add(id)`,
+    file: "moves/CarriedRecords.ts",
+    find: `if (this.#add(key, seq)) count++`,
+    replace: `void this.#add(key, seq), count++`,
     foundBy: "moves/leftSpills.test.ts",
     test: "carried once past"
   },

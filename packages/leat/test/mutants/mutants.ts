@@ -52,6 +52,7 @@ import { spillTurnMutants } from "./spillTurnMutants.ts"
 import { spillWorldMutants } from "./spillWorldMutants.ts"
 import { undeliveredMutants } from "./undeliveredMutants.ts"
 import { undeliveredWorldMutants } from "./undeliveredWorldMutants.ts"
+import { unprovenMutants } from "./unprovenMutants.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   ...tableMutants,
@@ -89,6 +90,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...breakerMutants,
   ...undeliveredMutants,
   ...undeliveredWorldMutants,
+  ...unprovenMutants,
   ...consumeMutants,
   ...catchingUpMutants,
   ...movedReadMutants,

@@ -8,6 +8,7 @@ import { markerOwner } from "../../record/CompactHeader.ts"
 import { readMeta } from "../../record/Wire.ts"
 import type { ReceivedRecord } from "../../transport/index.ts"
 import type { Changes } from "../Changes.ts"
+import type { Written } from "./Unproven.ts"
 
 /** Takes records of one stream to the place where it is written now. */
 export interface Carrier {
@@ -17,9 +18,13 @@ export interface Carrier {
    */
   readonly carry: (records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean) => Effect.Effect<void>
   /**
-   * An event of it was stored there. One of this process is counted elsewhere as moved out. Never carried again: it may be read again before it is settled.
+   * An event of it was stored there. One of this process is counted elsewhere as moved out. Not carried there again: it may be read again before it is settled.
    */
   readonly arrived: (id: EventId) => void
+  /** What it carries to. */
+  readonly written: Written
+  /** Called before it is asked whether all that has arrived of others counts there; and what it gives, when it does. */
+  readonly asked: () => () => void
 }
 
 /** Where a record of a spill goes: to the destination, nowhere for the time being, or elsewhere. */
@@ -30,16 +35,32 @@ export interface Departures {
   readonly fateOf: (stream: string, sink: string, epoch: number | undefined) => SpillFate
   /** Whether any stream is placed: else nobody has to look. */
   readonly isPlaced: boolean
-  /**
-   * Whether what was stored just now counts where it was stored, of records that a process before this one has left: nobody sweeps those, so an epoch
-   * must not have ended before. Waits for an answer. Of its own it is so.
-   */
-  readonly counts: (records: ReadonlyArray<ReceivedRecord>, sink: string) => Effect.Effect<boolean>
+  /** In which epochs records are stored that are sent there, of those that a process before this one has left. */
+  readonly leftIn: (records: ReadonlyArray<ReceivedRecord>, sink: string) => ReadonlyArray<Written>
+  /** Whether a record is of this process. What that has stored counts anyway: where the epoch had ended it is swept. */
+  readonly isOwn: (record: ReceivedRecord) => boolean
   /** Whether they would count there, as far as is known now. */
   readonly mayCount: (records: ReadonlyArray<ReceivedRecord>, sink: string) => boolean
   /** To how many partitions of a place the events of a stream go; undefined: to all, for it is not placed there. */
   readonly partitionsOf: (stream: string, sink: string, epoch: number | undefined) => number | undefined
+  /**
+   * Whether what was stored there counts as far as is known, of what a process before this one has left: nobody sweeps that, so the epoch must not have
+   * ended before. It is so for sure of what was stored before `looked` began.
+   */
+  readonly mayStillCount: (written: Written) => boolean
+  /** Whether it does for sure, without another look. */
+  readonly counts: (written: Written) => boolean
+  /** Completes when the control stream was read to its end: waits while that cannot be. */
+  readonly looked: Effect.Effect<void>
+  /** Why the control stream cannot be read or written; undefined: it can. */
+  readonly trouble: string | undefined
   readonly changes: Changes
+}
+
+/** Whether a record is of an incarnation: an event, or what announces drops. */
+export function isOf({ headers }: ReceivedRecord, incarnation: string): boolean {
+  const { id, isMarker } = readMeta(headers, "")
+  return (isMarker ? markerOwner(headers[0]?.[1])?.incarnation : id?.incarnation) === incarnation
 }
 
 /** Records that follow each other and go the same way. */

@@ -19,6 +19,7 @@ import { seconds, standstillMs } from "../Standstills.ts"
 import type { Undelivered } from "../Undelivered.ts"
 import type { HaltedRecord } from "../sendOn/SendOn.ts"
 import { type Departures, fateOf } from "./Departures.ts"
+import { unprovenText } from "./proving.ts"
 import { Spill, type SpillPlace } from "./Spill.ts"
 import { type DrainHome, SpillDrain } from "./SpillDrain.ts"
 
@@ -210,8 +211,18 @@ export class SinkSpill implements DrainHome {
   get trouble(): string | undefined {
     const { waitsSinceMs, why, name } = this.spill
     const forMs = waitsSinceMs === undefined ? 0 : this.#pump.nowMs - waitsSinceMs
-    if (forMs < standstillMs) return undefined
+    if (forMs < standstillMs) return this.#unproven
     return `has sent nothing for ${seconds(forMs)}: ${name} ${why?.() ?? "does not say what it holds"}`
+  }
+
+  /** What an earlier process has left was sent on, and is not settled while the control stream is away. */
+  get #unproven(): string | undefined {
+    const { parts, name } = this.spill
+    const sinceMs = Math.min(...parts.map(({ unproven }) => unproven.sinceMs ?? Number.POSITIVE_INFINITY))
+    const forMs = this.#pump.nowMs - sinceMs
+    const trouble = this.departures?.trouble
+    if (forMs < standstillMs || trouble === undefined) return undefined
+    return `stores, and has waited for the control stream for ${seconds(forMs)}: ${name} ${unprovenText(trouble)}`
   }
 
   isOwing(partition: number): boolean {

@@ -19,6 +19,7 @@ import { isUnplaced, placed } from "./placed.ts"
 import { Followed, SpillBook, type Spilled } from "./SpillBook.ts"
 import { SpillRoom } from "./SpillRoom.ts"
 import { Unnoted } from "./Unnoted.ts"
+import { Unproven } from "./Unproven.ts"
 
 /** Where a sink spills to, open. */
 export interface SpillPlace {
@@ -39,6 +40,10 @@ export class SpillPart {
   room = new SpillRoom()
   /** What this leat has put there without an answer that said so. */
   unnoted = new Unnoted()
+  /** What an earlier process had left, and is not settled before it is known to count where it is now. */
+  unproven = new Unproven()
+  /** What this leat has put before this position has ended, and is not sent again where that of an earlier process is. */
+  ownEnd: Position = 0n
   /** Whether what is sent there goes to the spill. */
   isOn = false
   /** Whether nothing more goes into the spill until what is in it is sent on. */
@@ -72,6 +77,8 @@ export class SpillPart {
   renew(): void {
     this.room = new SpillRoom()
     this.unnoted = new Unnoted()
+    this.unproven = new Unproven()
+    this.ownEnd = 0n
     this.markers = 0
     this.at = 0n
     this.end = 0n
@@ -79,6 +86,20 @@ export class SpillPart {
     this.seenEnd = 0n
     this.fencedEnd = 0n
     this.doubtEnd = 0n
+  }
+
+  /** Position of the first record that is to be sent on. */
+  get left(): Position {
+    const { at, unproven } = this
+    const { from = at, isLost } = unproven
+    return isLost && from < at ? from : at
+  }
+
+  /** Some of what has ended does not count where it was stored: all from there on is looked at anew. */
+  goBack(): void {
+    if (this.at > this.ownEnd) this.ownEnd = this.at
+    this.at = this.left
+    this.unproven.clear()
   }
 
   /** Records that have ended, and that a process that comes sends on once more. */
@@ -98,6 +119,8 @@ export class Spill {
   waitsSinceMs: number | undefined
   /** Why, in words that follow its name; undefined: nobody knows. */
   why: (() => string) | undefined
+  /** Whether it was told that something of it cannot be settled before the control stream is read. */
+  isUnprovenTold = false
   /** Whether its sink is being closed: what is on stays so, for the next process. */
   isClosing = false
   readonly #destination: Writer
@@ -148,7 +171,7 @@ export class Spill {
 
   /** Events in it that have not ended, those of earlier processes included. */
   get records(): number {
-    return this.parts.reduce((total, { at, end, markers }) => total + Math.max(0, Number(end - at) - markers), 0)
+    return this.parts.reduce((total, { left, end, markers }) => total + Math.max(0, Number(end - left) - markers), 0)
   }
 
   /** Another process has sent on what was left when this one had it last. */
@@ -157,6 +180,7 @@ export class Spill {
       part.isOn = false
       part.at = part.end
       part.settled = part.end
+      part.unproven.clear()
       part.room.waiting = 0
       part.markers = 0
       part.book.empty()

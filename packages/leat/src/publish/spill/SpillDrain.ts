@@ -10,7 +10,7 @@ import { Effect, type Fiber, type Scope } from "effect"
 import { textOfThrown } from "../../given/thrown.ts"
 import { warn } from "../../Telemetry.ts"
 import { leaving } from "../../transport/endWithin.ts"
-import type { Position, ReceivedRecord, TransportError } from "../../transport/index.ts"
+import type { Position, ReceivedRecord } from "../../transport/index.ts"
 import { Wake } from "../../Wake.ts"
 import { takenOver } from "../Admission.ts"
 import type { Halted } from "../LaneHome.ts"
@@ -19,6 +19,7 @@ import type { Pump } from "../Pump.ts"
 import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
 import type { Departures } from "./Departures.ts"
 import { OlderSpills } from "./OlderSpills.ts"
+import { type ProvenPart, proving, provenSoon } from "./proving.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
 import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
@@ -90,9 +91,9 @@ export class SpillDrain {
     this.#wake = new Wake(pump.scheduler)
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
-    this.#parting = new SpillParting(home.departures, () => home.leg.sink, this.#sendOn, this.#endings)
-    this.#turns = new SpillTurns(spill, this)
+    this.#parting = new SpillParting(home, pump, this.#sendOn, this.#endings)
     this.#older = new OlderSpills(spill, home, pump.context)
+    this.#turns = new SpillTurns(spill, this.#older, this)
   }
 
   /** Runs until it is interrupted. */
@@ -114,11 +115,6 @@ export class SpillDrain {
     const fenced = boundedFence(this.#spill.destination, partition, leg.sink, leg.timeoutMs)
     // Whoever publishes meanwhile does not wait for a driver that goes on with it.
     return Effect.map(leaving(fenced), (failure) => failure === undefined)
-  }
-
-  /** Whether something stands in a spill of the same destination that has other partitions. */
-  get isLeftElsewhere(): Effect.Effect<boolean, TransportError> {
-    return this.#older.isHolding
   }
 
   /** Nothing stands before a position any more. */
@@ -248,7 +244,7 @@ export class SpillDrain {
       this.#setReady(true)
       const serving = Effect.scoped(Effect.raceFirst(lanes.lost, this.#serve(lanes)))
       // What has ended is not sent on by the next process.
-      const settles = Effect.suspend(() =>
+      const settles = Effect.andThen(this.#provenSoon(lanes), () =>
         Effect.all(
           this.#spill.parts.map(({ at }, partition) => lanes.last(partition, at)),
           { concurrency: "unbounded", discard: true }
@@ -271,6 +267,25 @@ export class SpillDrain {
       this.#isOver = true
       return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)
     })
+  }
+
+  /** What an earlier process has left is settled once it is known to count where it was stored. */
+  #proven(lanes: SpillLanes): ReadonlyArray<ProvenPart> {
+    return this.#spill.parts.map((part, partition) => ({
+      spill: this.#spill,
+      part,
+      nowMs: () => this.#pump.nowMs,
+      settle: Effect.suspend(() => lanes.settle(partition, part.at)),
+      lost: () => {
+        this.#turnOn(partition)
+        this.driven(partition)
+      }
+    }))
+  }
+
+  #provenSoon(lanes: SpillLanes): Effect.Effect<void> {
+    const { departures } = this.#home
+    return departures === undefined ? Effect.void : provenSoon(departures, this.#proven(lanes))
   }
 
   #setReady(isReady: boolean): void {
@@ -304,6 +319,7 @@ export class SpillDrain {
         if (settled > part.at) taken += part.book.skip(part.at, settled, takenOver, true)
         // What has ended here and is not settled yet has ended all the same.
         if (part.at < settled) part.at = settled
+        part.unproven.proven(settled)
         // What was sent on is trimmed once it is settled: this was not.
         this.#endings.missing(partition, part, start)
         part.settled = settled
@@ -325,6 +341,9 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       this.#running.clear()
       yield* Effect.forkScoped(this.#lookAgain(lanes))
+      const { departures } = this.#home
+      if (departures !== undefined)
+        for (const one of this.#proven(lanes)) yield* Effect.forkScoped(proving(departures, one))
       for (;;) {
         for (const [partition, part] of this.#spill.parts.entries()) {
           if (!part.isOn || this.#running.has(partition)) continue
@@ -411,9 +430,11 @@ export class SpillDrain {
     return Effect.gen({ self: this }, function* () {
       let longestMs = heldMs
       const sent = this.#sent(partition, part, lanes)
+      yield* this.#goneBack(part, lanes)
       part.isFenced = false
       yield* this.#parting.fenced(sent, part, this.#head(partition, part, lanes))
       for (;;) {
+        yield* this.#goneBack(part, lanes)
         const wake = this.#running.get(partition)
         const noted = part.unnoted.notedEnd(this.#home.isOwing(partition))
         if (part.at < part.end && noted !== undefined && part.at >= noted) {
@@ -457,6 +478,15 @@ export class SpillDrain {
         yield* wake?.wait ?? Effect.yieldNow
       }
       this.#turnOff(partition, part)
+    })
+  }
+
+  /** What does not count where it was stored is read, and looked at, once more. */
+  #goneBack(part: SpillPart, lanes: SpillLanes): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!part.unproven.isLost) return Effect.void
+      part.goBack()
+      return lanes.again
     })
   }
 

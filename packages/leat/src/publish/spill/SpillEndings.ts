@@ -124,6 +124,13 @@ export class SpillEndings {
       else if (meta.id?.incarnation !== this.#home.incarnation) this.#recovered(meta.id, how)
     }
     part.room.ended(part.at, bytes)
+    part.unproven.ended(part.at, this.#pump.nowMs)
+  }
+
+  /** This process had put a record there that has ended: what an earlier one has left in front of it is sent once more, and this is not. */
+  passed(part: SpillPart, record: ReceivedRecord): void {
+    part.at = record.position + 1n
+    part.room.ended(part.at, sizeOf(record))
   }
 
   /** Records were stored where their stream is written now. */

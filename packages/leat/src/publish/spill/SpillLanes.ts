@@ -221,19 +221,28 @@ export class SpillLanes {
   }
 
   /**
-   * What stands before a position has ended: it is not sent on again, and its room is given back. Waits for the disk, and not for long; says whether
-   * it is settled.
+   * What stands before a position has ended: it is not sent on again, and its room is given back, as far as it is known to count where it is. Waits for
+   * the disk, and not for long; says whether it is settled.
    */
   settle(partition: number, position: Position): Effect.Effect<boolean> {
     const held = this.#lanes.get(partition)
     if (held?.given !== undefined && held.given.next <= position) held.given = undefined
-    return this.#settles.settle(partition, position)
+    const to = this.#settleable(partition, position)
+    const settled = this.#settles.settle(partition, to)
+    return to === position ? settled : Effect.as(settled, false)
   }
 
   /** Before they are given out of the hand: settles what has ended. */
   last(partition: number, position: Position): Effect.Effect<void> {
-    return this.#settles.last(partition, position)
+    return this.#settles.last(partition, this.#settleable(partition, position))
   }
+
+  #settleable(partition: number, position: Position): Position {
+    return this.#spill.parts[partition]?.unproven.settleable(position) ?? position
+  }
+
+  /** What was read and is not settled is read again. A lane gives nothing twice. */
+  readonly again: Effect.Effect<void> = Effect.uninterruptible(Effect.suspend(() => this.#joinAnew))
 
   /** What stands before a position was settled by an earlier process. */
   trim(partition: number, position: Position): Effect.Effect<void> {

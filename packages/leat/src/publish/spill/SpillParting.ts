@@ -4,10 +4,21 @@
  */
 import { Effect } from "effect"
 import type { ReceivedRecord } from "../../transport/index.ts"
-import type { SendOn, SentPartition } from "../sendOn/SendOn.ts"
+import type { Pump } from "../Pump.ts"
+import type { SendOn, SendOnHome, SentPartition } from "../sendOn/SendOn.ts"
 import { type Carrier, type Departures, fateOf, firstStretch } from "./Departures.ts"
+import { notProven } from "./proving.ts"
 import type { SpillPart } from "./Spill.ts"
 import type { SpillEndings } from "./SpillEndings.ts"
+
+/** Before it is told that the control stream is waited for, in milliseconds. */
+const againMs = 5000
+
+/** What is asked of the sink. */
+export interface PartingHome extends Pick<SendOnHome, "leg" | "fails"> {
+  /** Undefined: no stream is ever moved. */
+  readonly departures: Departures | undefined
+}
 
 export class SpillParting {
   readonly #departures: Departures | undefined
@@ -15,12 +26,16 @@ export class SpillParting {
   readonly #sink: () => string
   readonly #sendOn: SendOn
   readonly #endings: SpillEndings
+  readonly #home: PartingHome
+  readonly #pump: Pick<Pump, "nowMs">
 
-  constructor(departures: Departures | undefined, sink: () => string, sendOn: SendOn, endings: SpillEndings) {
-    this.#departures = departures
-    this.#sink = sink
+  constructor(home: PartingHome, pump: Pick<Pump, "nowMs">, sendOn: SendOn, endings: SpillEndings) {
+    this.#departures = home.departures
+    this.#sink = () => home.leg.sink
     this.#sendOn = sendOn
     this.#endings = endings
+    this.#home = home
+    this.#pump = pump
   }
 
   /**
@@ -62,14 +77,23 @@ export class SpillParting {
     const departures = this.#departures
     if (departures === undefined) return Effect.as(this.#sendOn.send(sent, records), true)
     return Effect.gen({ self: this }, function* () {
+      const hasEnded = (record: ReceivedRecord) => record.position < part.ownEnd && departures.isOwn(record)
       for (let left = records; left.length > 0;) {
-        const { fate, records: some } = firstStretch(left, this.#sink(), departures)
+        const [first] = left
+        if (first !== undefined && hasEnded(first)) {
+          this.#endings.passed(part, first)
+          left = left.slice(1)
+          continue
+        }
+        const { fate, records: alike } = firstStretch(left, this.#sink(), departures)
+        const end = alike.findIndex(hasEnded)
+        const some = end < 0 ? alike : alike.slice(0, end)
         left = left.slice(some.length)
         const isDone =
           fate === "send"
             ? yield* this.#sent(departures, sent, part, some, this.fenced(sent, part, head))
             : fate === "wait"
-              ? yield* this.#waited(departures, sent, some)
+              ? yield* this.#telling(departures, sent, this.#waited(departures, sent, some))
               : yield* this.#carried(departures, sent.partition, part, some, fate)
         if (!isDone) return false
       }
@@ -92,32 +116,41 @@ export class SpillParting {
     fenced: Effect.Effect<void>
   ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const { at } = part
+      const last = records.at(-1)
       part.sending = records
       const mayCount = () => departures.mayCount(records, this.#sink())
       // What would not count is not sent: it would go there again and again, and each time a copy would stay.
       if (!mayCount()) sent.stands()
-      const sending = Effect.as(this.#sendOn.send(sent, records), true)
-      const all = departures.changes
-        .until(mayCount)
-        .pipe(
-          Effect.andThen(Effect.suspend(() => (part.isFenced ? Effect.void : fenced))),
-          Effect.andThen(Effect.suspend(() => (part.isFenced ? sending : Effect.succeed(false))))
-        )
-      const parted = Effect.as(this.#parted(departures, records), false)
-      const ended = Effect.map(
-        Effect.raceFirst(all, parted),
-        (isDone) => isDone && part.at > (records.at(-1)?.position ?? -1n)
-      )
-      const counted = Effect.map(departures.counts(records, this.#sink()), (isCounted) => {
-        // It is not settled, so it is carried.
-        if (!isCounted) part.at = at > part.settled ? at : part.settled
-        return isCounted
+      const sending = Effect.suspend(() => {
+        // Before it is sent: what of it ends otherwise than stored is settled at once.
+        notProven(part, records, departures.leftIn(records, this.#sink()))
+        return Effect.as(this.#sendOn.send(sent, records), true)
       })
-      return Effect.ensuring(
-        Effect.flatMap(ended, (isDone) => (isDone ? counted : Effect.succeed(false))),
-        Effect.sync(() => void (part.sending = []))
+      const all = this.#telling(departures, sent, departures.changes.until(mayCount)).pipe(
+        Effect.andThen(Effect.suspend(() => (part.isFenced ? Effect.void : fenced))),
+        Effect.andThen(Effect.suspend(() => (part.isFenced && mayCount() ? sending : Effect.succeed(false))))
       )
+      const parted = Effect.as(this.#parted(departures, records), false)
+      return Effect.ensuring(
+        Effect.map(Effect.raceFirst(all, parted), (isDone) => isDone && part.at > (last?.position ?? -1n)),
+        Effect.sync(() => {
+          part.sending = []
+          part.unproven.quiet(part.at)
+        })
+      )
+    })
+  }
+
+  /** What waits for something of the control stream while that is away is told of as any standstill. */
+  #telling<A>(departures: Departures, { partition }: SentPartition, waiting: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.suspend(() => {
+      const sinceMs = this.#pump.nowMs
+      const told = Effect.sync(() => {
+        const { trouble } = departures
+        const why = `what its spill holds waits for the control stream: ${trouble}`
+        if (trouble !== undefined) this.#home.fails(partition, sinceMs, why)
+      })
+      return Effect.raceFirst(waiting, Effect.forever(Effect.andThen(Effect.sleep(againMs), told)))
     })
   }
 
@@ -135,7 +168,7 @@ export class SpillParting {
   }
 
   #carried(
-    { changes }: Departures,
+    { changes, isOwn }: Departures,
     partition: number,
     part: SpillPart,
     records: ReadonlyArray<ReceivedRecord>,
@@ -146,7 +179,9 @@ export class SpillParting {
     const stored = (count: number) => {
       // It may have gone on from there meanwhile.
       if (!isSame()) return false
-      this.#endings.carried(partition, part, records.slice(done, done + count), carrier)
+      const some = records.slice(done, done + count)
+      if (some.some((record) => !isOwn(record))) notProven(part, some, [carrier.written])
+      this.#endings.carried(partition, part, some, carrier)
       done += count
       return true
     }

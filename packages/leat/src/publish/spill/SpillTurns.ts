@@ -5,8 +5,9 @@
  * answer; and what was left is sent on also where nobody publishes any more.
  */
 import { Deferred, Effect, Random } from "effect"
-import type { Position, TransportError } from "../../transport/index.ts"
+import type { Position } from "../../transport/index.ts"
 import { answered } from "./answers.ts"
+import type { OlderSpills } from "./OlderSpills.ts"
 import type { Spill } from "./Spill.ts"
 import { spillGroup } from "./SpillMember.ts"
 
@@ -37,14 +38,13 @@ export interface TurnsHome {
   readonly nowMs: number
   /** Whether the destination of a partition answers, by its fence. */
   readonly answers: (partition: number) => Effect.Effect<boolean>
-  /** Whether something was left in a spill of the same destination that has other partitions. */
-  readonly isLeftElsewhere: Effect.Effect<boolean, TransportError>
   /** Nothing stands before a position any more: another process has sent it on. */
   readonly passed: (partition: number, position: Position) => void
 }
 
 export class SpillTurns {
   readonly #spill: Spill
+  readonly #older: Pick<OlderSpills, "isHolding">
   readonly #home: TurnsHome
   readonly #wanted = Deferred.makeUnsafe<void>()
   /** Before the next look; 0: the first. */
@@ -57,8 +57,9 @@ export class SpillTurns {
   /** Of the next turn. */
   #turnMs = turnMs
 
-  constructor(spill: Spill, home: TurnsHome) {
+  constructor(spill: Spill, older: Pick<OlderSpills, "isHolding">, home: TurnsHome) {
     this.#spill = spill
+    this.#older = older
     this.#home = home
   }
 
@@ -144,7 +145,7 @@ export class SpillTurns {
   get #left(): Effect.Effect<number | undefined> {
     const { place } = this.#spill
     const bounds = Effect.suspend(() => place.transport.bounds(place.topic, spillGroup))
-    const looked = Effect.all([bounds, this.#home.isLeftElsewhere])
+    const looked = Effect.all([bounds, this.#older.isHolding])
     return Effect.matchCause(answered(looked, place, "bounds"), {
       onSuccess: ([rows, isLeftElsewhere]) => {
         const left = rows.find(({ settled, end }) => end > (settled ?? 0n))
