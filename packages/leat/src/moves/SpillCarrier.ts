@@ -113,8 +113,10 @@ export class SpillCarrier implements Carrier {
   carry(records: ReadonlyArray<ReceivedRecord>, stored: (count: number) => boolean): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (let at = 0; at < records.length;) {
-        const some = portionAt(records, at)
+        // One alone at first: where that is refused nothing behind it is stored, again with each process that begins with it.
+        const some = at === 0 ? records.slice(0, 1) : portionAt(records, at)
         at += some.length
+        let told = 0
         const going = some.flatMap(goingOf)
         for (const one of going) one.isThere = this.#hasCarried(one.record)
         const isOthers = going.some(({ incarnation, isThere }) => !isThere && incarnation !== this.#home.member)
@@ -123,10 +125,13 @@ export class SpillCarrier implements Carrier {
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
           if (Result.isSuccess(tried)) break
+          const there = leading(some, going)
+          if (there > told && !stored(there - told)) return
+          told = there
           yield* this.#tellOnce(tried.failure.why)
           yield* Effect.sleep(pauseMs)
         }
-        if (!stored(some.length)) return
+        if (!stored(some.length - told)) return
         const own = this.#home.carried
         for (const { record, isMarker, incarnation } of going)
           if (isMarker) (incarnation === this.#home.member ? own : this.#unproven.at(-1))?.addMarker(record)
@@ -211,6 +216,13 @@ function goingOf(record: ReceivedRecord): ReadonlyArray<Going> {
   const { id, dropped, isMarker } = readMeta(record.headers, "")
   const bucket = id?.bucket ?? dropped[0]?.bucket
   return bucket === undefined ? [] : [{ record, bucket, incarnation: id?.incarnation, isMarker, isThere: false }]
+}
+
+/** How many records in front are there, or go nowhere. */
+function leading(records: ReadonlyArray<ReceivedRecord>, going: ReadonlyArray<Going>): number {
+  const missing = new Set(going.flatMap(({ record, isThere }) => (isThere ? [] : [record])))
+  const first = records.findIndex((record) => missing.has(record))
+  return first < 0 ? records.length : first
 }
 
 /** At least one. */

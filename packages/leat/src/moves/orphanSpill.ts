@@ -138,6 +138,7 @@ class OrphanPart implements ProvenPart {
       arrived(record, carrier.arrived)
       part.at = record.position + 1n
     }
+    if (this.kept === 0) this.#done = part.at
     part.unproven.ended(part.at, this.nowMs())
   }
 }

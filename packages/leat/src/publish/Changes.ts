@@ -1,6 +1,7 @@
 /** Tells whoever waits for something of a sink that it may have come. Costs nothing while nobody waits. */
 import { Effect, type Scheduler } from "effect"
 import { Wake } from "../Wake.ts"
+import { meanwhile } from "./meanwhile.ts"
 
 export class Changes {
   readonly #scheduler: Scheduler.Scheduler
@@ -23,14 +24,13 @@ export class Changes {
     return Effect.suspend(() => {
       if (isSo()) return Effect.void
       const wake = new Wake(this.#scheduler)
-      const waiting = (this.#waiting ??= new Set())
-      waiting.add(wake)
       const look: Effect.Effect<void> = Effect.suspend(() => (isSo() ? Effect.void : Effect.andThen(wake.wait, look)))
-      const forget = Effect.sync(() => {
-        waiting.delete(wake)
-        if (waiting.size === 0 && this.#waiting === waiting) this.#waiting = undefined
-      })
-      return Effect.ensuring(look, forget)
+      const wait = () => void (this.#waiting ??= new Set()).add(wake)
+      const forget = () => {
+        this.#waiting?.delete(wake)
+        if (this.#waiting?.size === 0) this.#waiting = undefined
+      }
+      return meanwhile(wait, look, forget)
     })
   }
 }

@@ -253,5 +253,29 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     replace: `left.length > 0`,
     foundBy: "moves/leftBehind.test.ts",
     test: "a spill whose cluster"
+  },
+  {
+    name: "what stands behind a record that is refused is stored by each process that begins with it",
+    file: "moves/SpillCarrier.ts",
+    find: `at === 0 ? records.slice(0, 1) : portionAt(records, at)`,
+    replace: `portionAt(records, at)`,
+    foundBy: "moves/refusedCarry.test.ts",
+    test: "by none that begins with that"
+  },
+  {
+    name: "what stands in front of a record that is refused is not settled",
+    file: "moves/SpillCarrier.ts",
+    find: `if (there > told && !stored(there - told)) return`,
+    replace: `if (there > told && there < 0) return`,
+    foundBy: "moves/refusedCarry.test.ts",
+    test: "by none that begins with that"
+  },
+  {
+    name: "a spill of nobody here settles nothing before all that was read is carried",
+    file: "moves/orphanSpill.ts",
+    find: `if (this.kept === 0) this.#done = part.at`,
+    replace: ``,
+    foundBy: "moves/refusedCarry.test.ts",
+    test: "by none that begins with that"
   }
 ]

@@ -384,6 +384,21 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     test: "while it joins the group"
   },
   {
+    name: "who is interrupted before its work begins leaves what it has noted",
+    file: "publish/meanwhile.ts",
+    find: `  return Effect.acquireUseRelease(
+    Effect.sync(noted),
+    () => work,
+    () => Effect.sync(over)
+  )`,
+    replace: `  return Effect.suspend(() => {
+    noted()
+    return Effect.ensuring(work, Effect.sync(over))
+  })`,
+    foundBy: "publish/spillInterrupted.test.ts",
+    test: "leaves no note"
+  },
+  {
     name: "what an interrupted reader of a spill has asked for comes to nobody",
     file: "publish/spill/SpillLanes.ts",
     find: `if (held.pulling !== undefined) return Effect.succeed(held.pulling)`,

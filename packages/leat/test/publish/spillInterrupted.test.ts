@@ -3,6 +3,7 @@ import { Effect, Exit, Fiber, Option } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { batchOf, seededRandom, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
+import { meanwhile } from "../../src/publish/meanwhile.js"
 import { Settles } from "../../src/publish/sendOn/Settles.js"
 import { Spill } from "../../src/publish/spill/Spill.js"
 import { SpillLanes } from "../../src/publish/spill/SpillLanes.js"
@@ -49,6 +50,21 @@ describe("who is interrupted", () => {
         })
       )
     expect(failing(read)).toEqual([])
+  })
+
+  it("leaves no note of what it did meanwhile", () => {
+    const left = (turns: number) =>
+      Effect.gen(function* () {
+        let notes = 0
+        const noting = meanwhile(
+          () => notes++,
+          Effect.forever(Effect.yieldNow),
+          () => notes--
+        )
+        yield* interruptedAfter(turns, noting)
+        return notes === 0
+      })
+    expect(failing(left)).toEqual([])
   })
 
   it("while it begins to settle leaves a settling that others can wait for", () => {

@@ -29,6 +29,7 @@ import { HangWatch } from "./HangWatch.ts"
 import { HeldPartition } from "./HeldPartition.ts"
 import { type FallbackPlace, fallbackGroup, settledOf } from "./openFallback.ts"
 import { RedriveEndings, type RedriveEndingsHome } from "./RedriveEndings.ts"
+import { meanwhile } from "../meanwhile.ts"
 
 /** Pauses before a member joins again: the first, and the longest for a partition that is read in vain, in milliseconds. */
 const againMs = 1000
@@ -349,10 +350,10 @@ export class Redrive {
       const { notices } = this.#endings
       const isNeeded = notices.isCarried(partition) || notices.isRefused(partition)
       if (!isNeeded || this.#telling.has(partition)) return Effect.void
-      this.#telling.add(partition)
-      return Effect.ensuring(
+      return meanwhile(
+        () => this.#telling.add(partition),
         this.#sendOn.announce(part),
-        Effect.sync(() => this.#telling.delete(partition))
+        () => this.#telling.delete(partition)
       )
     })
   }
@@ -383,10 +384,10 @@ export class Redrive {
         // Noted by the fiber itself: where the member ends meanwhile it never begins.
         const told = Effect.suspend(() => {
           if (this.#toTell.has(partition)) return Effect.void
-          this.#toTell.add(partition)
-          return Effect.ensuring(
+          return meanwhile(
+            () => this.#toTell.add(partition),
             this.#inTurn(partition, this.#tell(part)),
-            Effect.sync(() => this.#toTell.delete(partition))
+            () => this.#toTell.delete(partition)
           )
         })
         yield* Effect.forkIn(told, scope)

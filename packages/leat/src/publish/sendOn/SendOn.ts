@@ -28,6 +28,7 @@ import { Portion } from "./Portion.ts"
 import { isRefused, type Verdict } from "./Refusals.ts"
 import { RequestSize } from "./RequestSize.ts"
 import { SpillAges } from "./SpillAges.ts"
+import { meanwhile } from "../meanwhile.ts"
 
 /** Pauses while the destination takes nothing: the first, and the longest, in milliseconds. */
 const againMs = 100
@@ -258,13 +259,11 @@ export class SendOn {
   }
 
   #busily<A>(part: SentPartition, work: Effect.Effect<A>): Effect.Effect<A> {
-    return Effect.suspend(() => {
-      this.#busy.add(part)
-      return Effect.ensuring(
-        work,
-        Effect.sync(() => this.#busy.delete(part))
-      )
-    })
+    return meanwhile(
+      () => this.#busy.add(part),
+      work,
+      () => this.#busy.delete(part)
+    )
   }
 
   #stored(part: SentPartition, records: ReadonlyArray<ReceivedRecord>): void {

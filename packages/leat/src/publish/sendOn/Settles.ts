@@ -99,6 +99,7 @@ export class Settles {
       if (settling.settled >= position) return Effect.void
       // Not waited for: a driver may not let itself be interrupted.
       settling.running?.interruptUnsafe()
+      settling.isRunning = false
       const settle = this.#failureOf(this.#place.settle(partition, position), lastMs)
       return Effect.map(settle, (why) => {
         if (why === undefined) this.#place.settled(partition, position)

@@ -10,6 +10,7 @@ import { type Carrier, type Departures, fateOf, firstStretch } from "./Departure
 import { notProven } from "./proving.ts"
 import type { SpillPart } from "./Spill.ts"
 import type { SpillEndings } from "./SpillEndings.ts"
+import { meanwhile } from "../meanwhile.ts"
 
 /** Before it is told that the control stream is waited for, in milliseconds. */
 const againMs = 5000
@@ -117,7 +118,6 @@ export class SpillParting {
   ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const last = records.at(-1)
-      part.sending = records
       const mayCount = () => departures.mayCount(records, this.#sink())
       // What would not count is not sent: it would go there again and again, and each time a copy would stay.
       if (!mayCount()) sent.stands()
@@ -131,12 +131,13 @@ export class SpillParting {
         Effect.andThen(Effect.suspend(() => (part.isFenced && mayCount() ? sending : Effect.succeed(false))))
       )
       const parted = Effect.as(this.#parted(departures, records), false)
-      return Effect.ensuring(
+      return meanwhile(
+        () => (part.sending = records),
         Effect.map(Effect.raceFirst(all, parted), (isDone) => isDone && part.at > (last?.position ?? -1n)),
-        Effect.sync(() => {
+        () => {
           part.sending = []
           part.unproven.quiet(part.at)
-        })
+        }
       )
     })
   }
