@@ -58,9 +58,9 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
     name: "what was taken over from a spill is not settled there",
     file,
     find: `        yield* lanes.settle(partition, at)
-      }
-      yield* lanes.last(partition, at)`,
-    replace: `      }`,
+        if (refused === undefined) continue`,
+    replace: `        at = settled
+        if (refused === undefined) break`,
     foundBy,
     test: "before what that publishes"
   },
@@ -75,8 +75,8 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what the spill of today refuses is settled in the old one",
     file,
-    find: `if (typeof fate !== "string") return fate`,
-    replace: `if (typeof fate !== "string") return undefined`,
+    find: `const to = refused?.record.position ?? next`,
+    replace: `const to = next`,
     foundBy,
     test: "keeps what the spill of today refuses"
   },
@@ -103,5 +103,13 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
     replace: `settled = end })`,
     foundBy,
     test: "before what that publishes"
+  },
+  {
+    name: "behind what the spill of today refuses the rest is copied with each look",
+    file,
+    find: `if (first?.record === records[0]) break`,
+    replace: ``,
+    foundBy,
+    test: "keeps what the spill of today refuses"
   }
 ]

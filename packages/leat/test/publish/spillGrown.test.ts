@@ -187,11 +187,18 @@ describe("a spill whose topic has got more partitions", () => {
         yield* publishing(places, ["1"])
         grow(places.far, 2)
         places.faults = {}
+        let asked = 0
         places.diskFaults = {
-          send: ({ topic }) => (topic === "far.notes.2.spill" ? { kind: "fail", reason: "TooLarge" } : undefined)
+          send: ({ topic, count }) => {
+            if (topic !== "far.notes.2.spill") return undefined
+            asked += count
+            return { kind: "fail", reason: "TooLarge" }
+          }
         }
         yield* publishing(places, ["2"])
         expect(yield* left(places)(1)).toBe(12)
+        // Of each partition one record, with each look.
+        expect(asked).toBe(1)
         places.diskFaults = {}
         yield* publishing(places, ["3"])
         expect(yield* left(places)(1)).toBe(0)

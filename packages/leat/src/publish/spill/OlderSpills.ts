@@ -21,6 +21,11 @@ export interface OlderHome {
   readonly departures: Departures | undefined
 }
 
+interface Refused {
+  readonly record: ReceivedRecord
+  readonly error: TransportError
+}
+
 /** One that holds something. */
 interface Older {
   readonly topic: string
@@ -112,17 +117,18 @@ export class OlderSpills {
       let missing = Number(at - settled)
       while (at < end) {
         const { records, next } = yield* lanes.read(partition, at, end)
-        missing += Number(next - at) - records.length
-        const refusal = yield* this.#appended(forwarder, partition, records)
-        if (refusal !== undefined) {
-          yield* warn(
-            `${older.name} keeps what it holds of partition ${partition} from position ${at} on: ${this.#spill.name} refuses it: ${refusal.message}`
-          )
-          break
-        }
-        taken += records.length
-        at = next
+        const refused = yield* this.#appended(forwarder, partition, records)
+        const stays = refused === undefined ? records.length : records.indexOf(refused.record)
+        const to = refused?.record.position ?? next
+        missing += Number(to - at) - stays
+        taken += stays
+        at = to
         yield* lanes.settle(partition, at)
+        if (refused === undefined) continue
+        yield* warn(
+          `${older.name} keeps what it holds of partition ${partition} from position ${at} on: ${this.#spill.name} refuses it: ${refused.error.message}`
+        )
+        break
       }
       yield* lanes.last(partition, at)
       if (missing > 0)
@@ -133,17 +139,29 @@ export class OlderSpills {
     })
   }
 
-  /** Says why one is refused for good. */
+  /** Says which is the first that is refused for good. The first of all goes alone: behind one that is refused nothing is copied, again with each look. */
   #appended(
     forwarder: Forwarder,
     partition: number,
     records: ReadonlyArray<ReceivedRecord>
-  ): Effect.Effect<TransportError | undefined> {
-    const appending = Map.groupBy(records, (record) => this.#partitionOf(record, partition))
+  ): Effect.Effect<Refused | undefined> {
+    const rest = Map.groupBy(records.slice(1), (record) => this.#partitionOf(record, partition))
+    const runs = [
+      ...records.slice(0, 1).map((record) => [this.#partitionOf(record, partition), [record]] as const),
+      ...rest
+    ]
     return Effect.gen(function* () {
-      for (const [to, some] of appending)
-        for (const fate of yield* forwarder.appendUntilRefused(to, some)) if (typeof fate !== "string") return fate
-      return undefined
+      let first: Refused | undefined
+      for (const [to, some] of runs) {
+        const fates = yield* forwarder.appendUntilRefused(to, some)
+        for (const [index, error] of fates.entries()) {
+          const record = some[index]
+          if (typeof error === "string" || record === undefined) continue
+          if (first === undefined || record.position < first.record.position) first = { record, error }
+        }
+        if (first?.record === records[0]) break
+      }
+      return first
     })
   }
 
