@@ -399,6 +399,15 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     test: "leaves no note"
   },
   {
+    name: "a turn that ends while the last of a spill is sent holds back what is published for ever",
+    file: "publish/spill/Spill.ts",
+    find: `      part.isHeld = false
+      part.isFresh = false`,
+    replace: ``,
+    foundBy: "publish/spillInterrupted.test.ts",
+    test: "while it holds back what is published"
+  },
+  {
     name: "what an interrupted reader of a spill has asked for comes to nobody",
     file: "publish/spill/SpillLanes.ts",
     find: `if (held.pulling !== undefined) return Effect.succeed(held.pulling)`,

@@ -1,5 +1,5 @@
 /** Whoever reads a spill, or settles it, may be interrupted at any step: what was begun for those that come after it runs all the same. */
-import { Effect, Exit, Fiber, Option } from "effect"
+import { Context, Effect, Exit, Fiber, Option } from "effect"
 import { MemoryBroker, memoryTransport } from "leat"
 import { batchOf, seededRandom, simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
@@ -50,6 +50,24 @@ describe("who is interrupted", () => {
         })
       )
     expect(failing(read)).toEqual([])
+  })
+
+  it("while it holds back what is published for the last of a spill holds back nothing once another process has sent that", () => {
+    const transport = memoryTransport(new MemoryBroker({ partitions: 1 }))
+    const writer = { partitions: 1, send: () => undefined, fence: () => Effect.succeed(0n) }
+    const spill = new Spill(
+      { transport, topic: "c.t.1.spill", writer, bytesMax: () => 0 },
+      writer,
+      () => false,
+      Context.empty()
+    )
+    spill.trip(0)
+    const [part] = spill.parts
+    if (part !== undefined) part.isHeld = true
+    spill.isReady = true
+    expect(spill.isHeldBack(0)).toBe(true)
+    spill.forget()
+    expect({ isHeldBack: spill.isHeldBack(0), isOn: spill.isOn(0) }).toEqual({ isHeldBack: false, isOn: false })
   })
 
   it("leaves no note of what it did meanwhile", () => {

@@ -178,6 +178,9 @@ export class Spill {
   forget(): void {
     for (const part of this.parts) {
       part.isOn = false
+      // Whoever held it back for the last of the spill was interrupted in that.
+      part.isHeld = false
+      part.isFresh = false
       part.at = part.end
       part.settled = part.end
       part.unproven.clear()
