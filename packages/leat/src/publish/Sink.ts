@@ -417,7 +417,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   #close(drainMs: number): Effect.Effect<void> {
     const begin = () => {
       this.#closing = "draining"
-      lastAttempt(this.#all, this.#undelivered, this.breaker)
+      lastAttempt(this.#all, this.#undelivered, this.breaker, this.fallback)
       for (const lane of this.#all) {
         lane.seal()
         if (lane.isEmpty && !this.#mark(lane)) this.#gone(lane)
@@ -475,7 +475,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
   /** Nobody resumes a lane while it is being closed: what it holds is given up as soon as nothing of it may still become a dead letter. */
   #dropStanding(): void {
     for (const lane of this.#all) {
-      const isStanding = lane.halted !== undefined || lane.partition.halted !== undefined
+      // What the fallback refuses may go back to the first cluster while there is time.
+      const isStanding =
+        (lane.halted !== undefined && lane.halted.isOfFallback !== true) || lane.partition.halted !== undefined
       if (!isStanding || lane.isDeadLettering) continue
       if (!this.#givesToSpill(lane)) this.#abandon(lane)
     }

@@ -100,8 +100,8 @@ export const idleMutants: ReadonlyArray<Mutant> = [
   {
     name: "looks whether a destination is back keep a process",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `yield* wake.idleFor(nextMs - this.#pump.nowMs)`,
-    replace: `yield* wake.waitFor(60_000 + nextMs - this.#pump.nowMs)`,
+    find: `: wake.idleFor(forMs)`,
+    replace: `: wake.waitFor(60_000 + forMs)`,
     foundBy,
     test: `${ends}: stay`
   },
@@ -120,6 +120,14 @@ export const idleMutants: ReadonlyArray<Mutant> = [
     replace: `yield* news.waitFor(lookMs)`,
     foundBy,
     test: `${ends}: control`
+  },
+  {
+    name: "a look that refused events wait for keeps no process",
+    file: "publish/fallback/FallbackReturn.ts",
+    find: `on.some((partition) => this.#home.isRefused(partition))`,
+    replace: `on.length === 0`,
+    foundBy,
+    test: "goes on while what its fallback has refused"
   },
   {
     name: "an old place that is read still keeps a process",

@@ -5,10 +5,27 @@ const foundBy = "publish/lastAttempt.test.ts"
 /** Planted in what a leat that closes still tries. */
 export const lastAttemptMutants: ReadonlyArray<Mutant> = [
   {
+    name: "closing asks no first cluster for what its fallback has refused",
+    file: "publish/lastAttempt.ts",
+    find: `if (lane.halted?.isOfFallback === true) fallback?.tryNow(lane.partition.partition)
+    else if`,
+    replace: `if`,
+    foundBy,
+    test: "the fallback has refused for good"
+  },
+  {
+    name: "closing drops at once what its fallback has refused",
+    file: "publish/Sink.ts",
+    find: `(lane.halted !== undefined && lane.halted.isOfFallback !== true)`,
+    replace: `lane.halted !== undefined`,
+    foundBy,
+    test: "the fallback has refused for good"
+  },
+  {
     name: "closing leaves what waits for its next retry its time",
     file: "publish/lastAttempt.ts",
-    find: `if (mayPass(lane.halted)) lane.tryNow()`,
-    replace: `if (lane.halted !== undefined && mayPass(lane.halted)) lane.tryNow()`,
+    find: `else if (mayPass(lane.halted)) lane.tryNow()`,
+    replace: `else if (lane.halted !== undefined && mayPass(lane.halted)) lane.tryNow()`,
     foundBy,
     test: "what waits for its next retry"
   },

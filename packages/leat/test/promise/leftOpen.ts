@@ -34,6 +34,21 @@ const growable: Driver = {
     })
 }
 
+/** Is away for two seconds, and well from then on. */
+const beginMs = performance.now()
+const isAway = () => performance.now() - beginMs < 2000
+const late: Driver = {
+  ...faultDriver(memory, {
+    send: () => (isAway() ? { kind: "fail", reason: "Unavailable" } : undefined),
+    fence: () => (isAway() ? "Unavailable" : undefined)
+  }),
+  name: "late"
+}
+const refusing: Driver = {
+  ...faultDriver(memory, { send: () => ({ kind: "fail", reason: "Rejected" }) }),
+  name: "refusing"
+}
+
 const away: Driver = {
   ...growable,
   name: "away",
@@ -86,6 +101,15 @@ const having: Readonly<Record<string, Partial<LeatOptions>>> = {
   redrive: { routes: documentOf(fallback("redrive")) },
   stay: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
   stayBack: { routes: documentOf({ topic: "failing", ...fallback("stay") }), drivers: [failing] },
+  stayRefused: {
+    drivers: [late, refusing],
+    routes: {
+      version: 1,
+      clusters: { near: { transport: "late" }, far: { transport: "refusing" } },
+      policies: { falling: [{ on: ["passing"], then: "fallback" }] },
+      routes: [{ match: { stream: "*" }, to: [{ cluster: "near", topic: "notes", ...fallback("stay") }] }]
+    }
+  },
   control: { control: { cluster: { transport: "memory" } }, routes: documentOf() },
   moved: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },
   moving: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },
@@ -160,6 +184,11 @@ const last: Readonly<Record<string, () => Promise<unknown>>> = {
     // By then it has read so, too.
     await new Promise((resolve) => setTimeout(resolve, 3000))
     await publish()
+  },
+  stayRefused: () => {
+    for (let index = 0; index < 20; index++) notes.offer({ key: "k", text: String(index) })
+    process.once("exit", () => console.log(`stored ${leat.ledger.snapshot().legs[0]?.stored}`))
+    return Promise.resolve()
   },
   stayBack: async () => {
     await publish()

@@ -25,8 +25,11 @@ const withFallback = {
 
 const planter = join(import.meta.dirname, "../mutants/plantNamed.ts")
 
-/** Runs `leftOpen.ts`; says how it ended, what it printed and what it was warned of. One that still runs after so long is killed. */
-function left(name: string, limitMs = 30_000) {
+/**
+ * Runs `leftOpen.ts`; says how it ended, what it printed and what it was warned of. One that still runs after so long is killed, and `afterMs` after it has
+ * said that it is at its end.
+ */
+function left(name: string, limitMs = 30_000, afterMs = limitMs) {
   const program = join(import.meta.dirname, "leftOpen.ts")
   // A mutant of this run is one of the program too.
   const planting = process.env["LEAT_MUTANT"] === undefined ? [] : ["--import", planter]
@@ -36,7 +39,10 @@ function left(name: string, limitMs = 30_000) {
     stdio: ["ignore", "pipe", "pipe"]
   })
   let [printed, warned] = ["", ""]
-  child.stdout.on("data", (chunk: unknown) => (printed += String(chunk)))
+  child.stdout.on("data", (chunk: unknown) => {
+    if (printed === "") setTimeout(() => child.kill("SIGKILL"), afterMs).unref()
+    printed += String(chunk)
+  })
   child.stderr.on("data", (chunk: unknown) => (warned += String(chunk)))
   return new Promise<{
     readonly code: number | NodeJS.Signals | null
@@ -63,7 +69,11 @@ describe.concurrent("a process that leaves its leat on the memory transport open
   )
 
   it("goes on while a stream of its fleet that is being moved may need it", { timeout: 60_000 }, async () => {
-    expect(await left("moving", 15_000)).toMatchObject({ code: "SIGKILL", printed: "at its end\n" })
+    expect(await left("moving", 50_000, 4000)).toMatchObject({ code: "SIGKILL", printed: "at its end\n" })
+  })
+
+  it("goes on while what its fallback has refused waits for the first cluster alone", { timeout: 60_000 }, async () => {
+    expect(await left("stayRefused")).toMatchObject({ code: 0, printed: "at its end\nstored 20\n" })
   })
 
   it("announces its ledger once more before it ends", { timeout: 60_000 }, async () => {

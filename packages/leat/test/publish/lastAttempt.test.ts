@@ -237,10 +237,10 @@ describe("a leat that closes when its dead letters can be stored again", () => {
 })
 
 /** Both places were away for a minute; then the leat is closed while only the fallback stays away. */
-const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan) {
+const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan, nearFaults = isDown) {
   const places = fallbackPlaces()
   places.farFaults = isDown
-  places.nearFaults = isDown
+  places.nearFaults = nearFaults
   const scope = yield* Scope.make()
   const policy = [
     { on: ["passing"], retry: { base: "1 second", factor: 2, maxDelay: "1 minute", times: 2 }, then: "fallback" }
@@ -263,6 +263,30 @@ describe("a leat that closes while its fallback is away, where what is there sta
         expect(row).toMatchObject({ stored: 3, fellBack: 0, dropped: {}, balanced: true })
         expect(texts).toEqual(["0", "1", "2"])
         expect(tookMs).toBeLessThan(100)
+      })
+    ))
+
+  it("goes back at once to the first cluster where the fallback has refused for good what waits", () =>
+    story(
+      Effect.gen(function* () {
+        let sends = 0
+        const refusing: FaultPlan = { send: () => (sends++, { kind: "fail", reason: "Rejected" }) }
+        const { row, texts, tookMs } = yield* fallingThenClosed({}, refusing)
+        expect(row).toMatchObject({ stored: 3, fellBack: 0, dropped: {}, balanced: true })
+        expect(texts).toEqual(["0", "1", "2"])
+        expect(tookMs).toBeLessThan(100)
+        // It is not asked again what it has refused.
+        expect(sends).toBeLessThanOrEqual(3)
+      })
+    ))
+
+  it("drops what its fallback has refused when its time is over, where the first cluster stays away", () =>
+    story(
+      Effect.gen(function* () {
+        const refusing: FaultPlan = { send: () => ({ kind: "fail", reason: "Rejected" }) }
+        const { row, tookMs } = yield* fallingThenClosed(isDown, refusing)
+        expect(row).toMatchObject({ stored: 0, fellBack: 0, dropped: { closed: 3 }, balanced: true })
+        expect(tookMs).toBeLessThanOrEqual(5000)
       })
     ))
 

@@ -330,12 +330,20 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     this.#turn(partition)
   }
 
+  isRefused(partition: number): boolean {
+    const found = this.#sink.find(partition)
+    return found !== undefined && this.#refusedIn(found).length > 0
+  }
+
+  #refusedIn(partition: PumpedPartition): ReadonlyArray<PumpedLane> {
+    return Array.from(this.#sink.legs.values()).flatMap(({ all }) =>
+      Array.from(all).filter((lane) => lane.partition === partition && lane.halted?.isOfFallback === true)
+    )
+  }
+
   /** What stood because the fallback refuses it has another place now. */
   #resumeRefused(partition: PumpedPartition): void {
-    for (const lanes of this.#sink.legs.values())
-      for (const lane of lanes.all)
-        if (lane.partition === partition && lane.halted?.isOfFallback === true)
-          lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+    for (const lane of this.#refusedIn(partition)) lane.resume(this.#pump.nowMs, this.#pump.wallMs)
   }
 
   /** Where it goes has changed. */
