@@ -356,7 +356,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
       this.fallback?.tryNow(partition.partition)
       this.#dropStanding()
     }
-    this.#standIn?.driven(partition.partition)
+    this.#standIn?.driven(partition.partition, hasHalted)
     this.breaker?.driven(partition.partition)
     this.#leave(partition)
     this.changes.signal()
@@ -477,7 +477,8 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     for (const lane of this.#all) {
       // What the fallback refuses may go back to the first cluster while there is time.
       const isStanding =
-        (lane.halted !== undefined && lane.halted.isOfFallback !== true) || lane.partition.halted !== undefined
+        (lane.halted !== undefined && (lane.isGated || lane.halted.isOfFallback !== true)) ||
+        lane.partition.halted !== undefined
       if (!isStanding || lane.isDeadLettering) continue
       if (!this.#givesToSpill(lane)) this.#abandon(lane)
     }

@@ -230,8 +230,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a lane that its own cluster halts is resumed by each fallback",
     file: "publish/fallback/SinkFallback.ts",
-    find: `lane.halted?.isOfFallback === true)`,
-    replace: `lane.halted !== undefined)`,
+    find: `filter(({ halted }) => halted?.isOfFallback === true)`,
+    replace: `filter(({ halted }) => halted !== undefined)`,
     foundBy: "publish/fallbackRedrive.test.ts",
     test: "leaves a lane halted that its own cluster has refused"
   },

@@ -124,8 +124,8 @@ export const idleMutants: ReadonlyArray<Mutant> = [
   {
     name: "a look that refused events wait for keeps no process",
     file: "publish/fallback/FallbackReturn.ts",
-    find: `on.some((partition) => this.#home.isRefused(partition))`,
-    replace: `on.length === 0`,
+    find: `yield* this.#home.hasRefused ? `,
+    replace: `yield* on.length === 0 ? `,
     foundBy,
     test: "goes on while what its fallback has refused"
   },

@@ -16,7 +16,7 @@ export const lastAttemptMutants: ReadonlyArray<Mutant> = [
   {
     name: "closing drops at once what its fallback has refused",
     file: "publish/Sink.ts",
-    find: `(lane.halted !== undefined && lane.halted.isOfFallback !== true)`,
+    find: `(lane.halted !== undefined && (lane.isGated || lane.halted.isOfFallback !== true))`,
     replace: `lane.halted !== undefined`,
     foundBy,
     test: "the fallback has refused for good"

@@ -47,8 +47,8 @@ export interface ReturnHome {
   readonly leg: Leg
   /** Whether nothing of a partition is on its way. */
   readonly isUnsent: (partition: number) => boolean
-  /** Whether something of a partition stands that the fallback has refused for good: it waits for the destination alone. */
-  readonly isRefused: (partition: number) => boolean
+  /** Whether something stands that the fallback has refused for good: it waits for the destination alone. */
+  readonly hasRefused: boolean
   /** Whether a partition is held back has changed. */
   readonly looked: (partition: number) => void
   /** A partition goes back. */
@@ -327,10 +327,7 @@ export class FallbackReturn {
       const nextMs = Math.min(...on.map((partition) => dueMsOf(parts[partition])))
       const forMs = nextMs - this.#pump.nowMs
       // What nothing but this look lets go on keeps the process.
-      if (forMs > 0)
-        return yield* on.some((partition) => this.#home.isRefused(partition))
-          ? wake.waitFor(forMs)
-          : wake.idleFor(forMs)
+      if (forMs > 0) return yield* this.#home.hasRefused ? wake.waitFor(forMs) : wake.idleFor(forMs)
       // Each for itself: one that is not answered keeps no other waiting.
       for (const partition of on) {
         const part = parts[partition]

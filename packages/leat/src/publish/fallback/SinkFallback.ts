@@ -89,6 +89,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   readonly #undelivered: Undelivered
   readonly #return: FallbackReturn
   /** Of each place; empty where what is there stays. */
+  /** Whether a lane has halted since none stood that the fallback had refused: there may be thousands to look at. */
+  #mayHaveRefused = false
   readonly #redrives: ReadonlyArray<Redrive>
   /** Of each place: those before it. */
   readonly #earlier: ReadonlyArray<EarlierPlaces>
@@ -263,7 +265,8 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     return base < tookEnd || base < settledBefore
   }
 
-  driven(partition: number): void {
+  driven(partition: number, hasHalted: boolean): void {
+    this.#mayHaveRefused ||= hasHalted
     if (this.#fallback.isOn(partition) && this.isUnsent(partition)) this.#return.signal()
   }
 
@@ -330,20 +333,21 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     this.#turn(partition)
   }
 
-  isRefused(partition: number): boolean {
-    const found = this.#sink.find(partition)
-    return found !== undefined && this.#refusedIn(found).length > 0
+  /** What no gate has let go waits for that too. */
+  get hasRefused(): boolean {
+    this.#mayHaveRefused &&= this.#refused.length > 0
+    return this.#mayHaveRefused && this.#refused.some(({ isGated }) => !isGated)
   }
 
-  #refusedIn(partition: PumpedPartition): ReadonlyArray<PumpedLane> {
+  get #refused(): ReadonlyArray<PumpedLane> {
     return Array.from(this.#sink.legs.values()).flatMap(({ all }) =>
-      Array.from(all).filter((lane) => lane.partition === partition && lane.halted?.isOfFallback === true)
+      Array.from(all).filter(({ halted }) => halted?.isOfFallback === true)
     )
   }
 
   /** What stood because the fallback refuses it has another place now. */
   #resumeRefused(partition: PumpedPartition): void {
-    for (const lane of this.#refusedIn(partition)) lane.resume(this.#pump.nowMs, this.#pump.wallMs)
+    for (const lane of this.#refused) if (lane.partition === partition) lane.resume(this.#pump.nowMs, this.#pump.wallMs)
   }
 
   /** Where it goes has changed. */
