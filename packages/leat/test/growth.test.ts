@@ -30,10 +30,13 @@ it.live("an open stream that is idle holds less than 17 KB, its topic in the mem
       )
     // What is compiled on the first way through is no stream's.
     yield* open(0, 1000)
-    const before = yield* heldBytes
-    yield* open(1000, 5000)
-    // So many that a megabyte or two of what the engine compiles meanwhile is no matter.
-    const bytes = ((yield* heldBytes) - before) / 4000
+    let bytes = Number.POSITIVE_INFINITY
+    // What the engine compiles meanwhile is some megabytes of one round or the other; what a stream holds is in both.
+    for (const from of [1000, 4000]) {
+      const before = yield* heldBytes
+      yield* open(from, from + 3000)
+      bytes = Math.min(bytes, ((yield* heldBytes) - before) / 3000)
+    }
     // 12.8 KB when it was written, and 20 KB before a stream was made to hold less.
     expect(bytes).toBeLessThan(17_000)
     expect(bytes).toBeGreaterThan(1000)
