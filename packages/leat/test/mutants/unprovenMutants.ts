@@ -185,5 +185,13 @@ export const unprovenMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy,
     test: "says that it waits for that"
+  },
+  {
+    name: "who waits for what is stored is forgotten where something before it was not",
+    file: "publish/spill/Unproven.ts",
+    find: `if (Deferred.isDoneUnsafe(this.#come)) this.#come`,
+    replace: `this.#come`,
+    foundBy: "publish/Unproven.test.ts",
+    test: "wakes who waits"
   }
 ]

@@ -1,3 +1,4 @@
+import { Effect, Option } from "effect"
 import { describe, expect, it } from "vitest"
 import { Unproven } from "../../src/publish/spill/Unproven.ts"
 
@@ -31,6 +32,22 @@ describe("what an earlier process has left and is stored", () => {
     expect(unproven.settleable(40n)).toBe(10n)
     unproven.proven(12n)
     expect(unproven.settleable(40n)).toBe(40n)
+  })
+
+  it("wakes who waits for something that is stored, also where nothing of what was on its way before was", async () => {
+    const unproven = new Unproven()
+    let isWoken = false
+    const waiting = Effect.runPromise(Effect.map(unproven.come, () => (isWoken = true)))
+    unproven.add(10n, 20n, written)
+    unproven.quiet(10n)
+    await Promise.resolve()
+    expect(isWoken).toBe(false)
+    unproven.add(10n, 20n, written)
+    unproven.ended(20n, 0)
+    await waiting
+    // What is known to count wakes nobody once more.
+    unproven.proven(20n)
+    expect(await Effect.runPromise(Effect.timeoutOption(unproven.come, 10))).toEqual(Option.none())
   })
 
   it("takes no more room the longer it waits", () => {

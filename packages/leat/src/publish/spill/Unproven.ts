@@ -72,8 +72,13 @@ export class Unproven {
     if (this.#from === undefined || before <= this.#from) return
     if (before >= this.#to) return this.clear()
     this.#from = before
-    this.#come = Deferred.makeUnsafe<void>()
+    this.#waitAnew()
     this.sinceMs = undefined
+  }
+
+  /** Whoever waits already is woken by the next that is stored. */
+  #waitAnew(): void {
+    if (Deferred.isDoneUnsafe(this.#come)) this.#come = Deferred.makeUnsafe<void>()
   }
 
   /** Nothing of it waits: it counts, or is looked at anew. */
@@ -81,7 +86,7 @@ export class Unproven {
     this.#from = undefined
     this.#to = 0n
     this.#asked = []
-    this.#come = Deferred.makeUnsafe<void>()
+    this.#waitAnew()
     this.sinceMs = undefined
     this.isLost = false
   }
