@@ -74,7 +74,7 @@ describe("a spill whose topic has got more partitions", () => {
       })
     ).forEach((lines) => {
       expect(lines.filter((line) => line.includes("taken over into"))).toEqual([
-        "the spill far.notes.1.spill held 36 records for far/notes, which had 1 partitions then and has 4 now: they are taken over into the spill far.notes.4.spill"
+        "36 records of the spill far.notes.1.spill are taken over into the spill far.notes.4.spill: far/notes had 1 partitions then, and has 4 now"
       ])
     })
   })

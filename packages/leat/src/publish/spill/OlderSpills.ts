@@ -98,8 +98,9 @@ export class OlderSpills {
       const forwarder = yield* asked(answered(opening, place, "openWriter"), this.#spill)
       let taken = 0
       for (const bounds of yield* lanes.bounds) taken += yield* this.#copiedOf(older, lanes, forwarder, bounds)
+      if (taken === 0) return
       yield* warn(
-        `${older.name} held ${taken} records for ${this.#home.leg.sink}, which had ${older.parts.length} partitions then and has ${parts.length} now: they are taken over into ${name}`
+        `${taken} records of ${older.name} are taken over into ${name}: ${this.#home.leg.sink} had ${older.parts.length} partitions then, and has ${parts.length} now`
       )
     })
   }
