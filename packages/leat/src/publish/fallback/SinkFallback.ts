@@ -88,9 +88,9 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
   readonly #pump: Pump
   readonly #undelivered: Undelivered
   readonly #return: FallbackReturn
-  /** Of each place; empty where what is there stays. */
   /** Whether a lane has halted since none stood that the fallback had refused: there may be thousands to look at. */
   #mayHaveRefused = false
+  /** Of each place; empty where what is there stays. */
   readonly #redrives: ReadonlyArray<Redrive>
   /** Of each place: those before it. */
   readonly #earlier: ReadonlyArray<EarlierPlaces>
@@ -333,7 +333,7 @@ export class SinkFallback implements LaneFallback, ReturnHome, RedriveHome {
     this.#turn(partition)
   }
 
-  /** What no gate has let go waits for that too. */
+  /** Not of what a gate holds: that waits for its gate. */
   get hasRefused(): boolean {
     this.#mayHaveRefused &&= this.#refused.length > 0
     return this.#mayHaveRefused && this.#refused.some(({ isGated }) => !isGated)
