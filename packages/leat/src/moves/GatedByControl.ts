@@ -11,6 +11,8 @@ export class GatedByControl {
   /** Undefined: it does not wait, or the control stream is not away. */
   #sinceMs: number | undefined
   #isTold = false
+  /** Which show it: the stream may go on elsewhere. */
+  #shown: LegLanes | undefined
 
   constructor(stream: string) {
     this.#stream = stream
@@ -23,16 +25,18 @@ export class GatedByControl {
     trouble: string | undefined,
     nowMs: number
   ): string | undefined {
+    if (this.#shown !== undefined) this.#shown.trouble = undefined
+    this.#shown = undefined
     const isWaiting = trouble !== undefined && lanes?.isGated === true && standing?.does !== "send"
     if (!isWaiting) {
       this.#sinceMs = undefined
       this.#isTold = false
-      if (lanes !== undefined) lanes.trouble = undefined
       return undefined
     }
     this.#sinceMs ??= nowMs
     const forMs = nowMs - this.#sinceMs
     if (forMs < standstillMs) return undefined
+    this.#shown = lanes
     lanes.trouble = `sends nothing of ${this.#stream}, which has waited for the control stream for ${seconds(forMs)}: ${trouble}`
     if (this.#isTold) return undefined
     this.#isTold = true

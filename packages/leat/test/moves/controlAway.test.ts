@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { Gate } from "../../src/testing/story/Gate.ts"
+import { noteContract } from "../contracts/Note.ts"
 import { cuttable } from "./cuttable.ts"
 import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory } from "./spillingFleet.ts"
 
@@ -261,5 +262,39 @@ describe("a stream whose writer has not joined when the control stream goes away
         /^Warn the move of test\.notes waits for the control stream, and what is published waits in its buffer: .*(it is cut off|injected)/
       )
     ])
+  })
+})
+
+describe("a stream that has waited for the control stream, and goes on elsewhere", () => {
+  it.each(["c", "a", "b"] as const)("leaves no trouble with the place that it waited for: it goes on in %s", (then) => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { state, process: one } = yield* cutOff(fleet)
+        yield* handledBy(yield* fleet.process({ disk: fleet.otherDisk }), "group")
+        yield* Effect.sleep("6 seconds")
+        yield* fleet.place
+        yield* Effect.sleep("6 seconds")
+        yield* published(one, "stored", 2, "stored")
+        fleet.faults.near = away
+        yield* published(one, "spilled", 2, "durable")
+        // Another stream keeps the place in use.
+        yield* fleet.apply(documentAt(2, "b", { others: "b" }), "b")
+        yield* Effect.sleep("8 seconds")
+        const other = yield* one.leat.stream(noteContract({ stream: "test.other" }))
+        yield* other.publish({ key: "k", text: "other" }, { level: "stored" })
+        state.isCut = true
+        for (const key of keys) one.notes.offer({ key, text: "gated" })
+        yield* Effect.sleep("40 seconds")
+        const troubles = () =>
+          one.leat.sinks().flatMap(({ sink, trouble }) => (sink === "far/b" ? (trouble ?? []) : []))
+        expect(troubles()).toEqual([expect.stringContaining("has waited for the control stream")])
+        if (then !== "b") yield* fleet.apply(documentAt(3, then, { others: "b" }), then)
+        fleet.faults.near = {}
+        yield* Effect.sleep("5 seconds")
+        state.isCut = false
+        yield* Effect.sleep("5 minutes")
+        expect(troubles()).toEqual([])
+      })
+    )
   })
 })

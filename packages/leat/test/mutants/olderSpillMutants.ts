@@ -111,5 +111,21 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy,
     test: "keeps what the spill of today refuses"
+  },
+  {
+    name: "a process that has been there for long takes over what knows more partitions than it",
+    file,
+    find: `(this.#isLater && partitions > own)`,
+    replace: `(this.#isLater && partitions < 0)`,
+    foundBy,
+    test: "waits for a process that has it"
+  },
+  {
+    name: "that another process has an older spill is told with each look",
+    file,
+    find: `if (this.#told.has(topic)) return`,
+    replace: ``,
+    foundBy,
+    test: "waits for a process that has it"
   }
 ]

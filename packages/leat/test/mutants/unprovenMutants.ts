@@ -181,7 +181,7 @@ export const unprovenMutants: ReadonlyArray<Mutant> = [
   {
     name: "that a stream waited for the control stream is shown for ever",
     file: "moves/GatedByControl.ts",
-    find: `if (lanes !== undefined) lanes.trouble = undefined`,
+    find: `if (this.#shown !== undefined) this.#shown.trouble = undefined`,
     replace: ``,
     foundBy,
     test: "says that it waits for that"

@@ -36,6 +36,10 @@ export class OlderSpills {
   readonly #spill: Spill
   readonly #home: OlderHome
   readonly #context: Context.Context<never>
+  /** Whether it was looked once: at first this process has as many partitions as the topic. */
+  #isLater = false
+  /** Which were said to belong to another process. */
+  readonly #told = new Set<string>()
 
   constructor(spill: Spill, home: OlderHome, context: Context.Context<never>) {
     this.#spill = spill
@@ -53,6 +57,7 @@ export class OlderSpills {
     return Effect.gen({ self: this }, function* () {
       const holding = yield* asked(answered(this.#holding, this.#spill.place, "bounds"), this.#spill)
       for (const one of holding) yield* Effect.scoped(this.#takenFrom(one, waitMs))
+      this.#isLater = true
       this.#spill.why = undefined
     })
   }
@@ -65,7 +70,9 @@ export class OlderSpills {
       const found: Array<Older> = []
       const counts = (yield* spilledPartitions(transport, leg)).toSorted((a, b) => a - b)
       for (const partitions of counts) {
-        if (partitions === this.#spill.parts.length) continue
+        const own = this.#spill.parts.length
+        // Later the topic may have got more, and those are of processes that know it.
+        if (partitions === own || (this.#isLater && partitions > own)) continue
         const topic = spillTopic(leg, partitions)
         if ((yield* heldIn(transport, topic)) > 0) found.push({ topic, partitions })
       }
@@ -83,6 +90,8 @@ export class OlderSpills {
         const lanes = opened.value
         return yield* Effect.raceFirst(this.#copied(older, lanes), lanes.lost)
       }
+      if (this.#told.has(topic)) return
+      this.#told.add(topic)
       yield* warn(
         `${older.name}, which is of ${partitions} partitions where ${sink} has ${this.#spill.parts.length} now, belongs to another process still: what it holds is sent once that has ended`
       )
