@@ -285,15 +285,14 @@ describe("a stream that has waited for the control stream, and goes on elsewhere
         state.isCut = true
         for (const key of keys) one.notes.offer({ key, text: "gated" })
         yield* Effect.sleep("40 seconds")
-        const troubles = () =>
-          one.leat.sinks().flatMap(({ sink, trouble }) => (sink === "far/b" ? (trouble ?? []) : []))
-        expect(troubles()).toEqual([expect.stringContaining("has waited for the control stream")])
+        const ofPlace = () => one.leat.sinks().flatMap(({ sink, trouble }) => (sink === "far/b" ? (trouble ?? []) : []))
+        expect(ofPlace()).toEqual([expect.stringContaining("has waited for the control stream")])
         if (then !== "b") yield* fleet.apply(documentAt(3, then, { others: "b" }), then)
         fleet.faults.near = {}
         yield* Effect.sleep("5 seconds")
         state.isCut = false
         yield* Effect.sleep("5 minutes")
-        expect(troubles()).toEqual([])
+        expect(ofPlace()).toEqual([])
       })
     )
   })
