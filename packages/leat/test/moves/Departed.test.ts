@@ -11,14 +11,14 @@ const written = { stream, epoch: 1 }
 function departedAt(epoch: Partial<Epoch>): Departed {
   const first: Epoch = { ...plannedEpoch(1, { cluster: "near", topic: "a", partitions: 1 }), begin: [0], ...epoch }
   const second = plannedEpoch(2, { cluster: "far", topic: "b", partitions: 1 })
-  const placement = {
+  const placement: Placement = {
     epochs: [first, second],
     lastEpoch: 2,
     step: 1,
     isPaused: false,
     writers: new Map([[member, "joined"]]),
     groups: new Set()
-  } as unknown as Placement
+  }
   const departed = new Departed(Effect.runSync(Effect.service(Scheduler.Scheduler)))
   departed.connect({
     member,

@@ -3,7 +3,15 @@ import { describe, expect, it } from "vitest"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import { noteContract } from "../contracts/Note.ts"
 import { cuttable } from "./cuttable.ts"
-import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory } from "./spillingFleet.ts"
+import {
+  away,
+  documentAt,
+  handledBy,
+  ofKey,
+  placedAndRead,
+  type SpillingFleet,
+  spillingStory
+} from "./spillingFleet.ts"
 
 type Process = Effect.Success<ReturnType<SpillingFleet["process"]>>
 
@@ -50,12 +58,7 @@ const cutOff = Effect.fnUntraced(function* (fleet: SpillingFleet) {
 
 /** A placed stream, of which a process that has ended has left something in its spill; and who comes after it. */
 const left = Effect.fnUntraced(function* (fleet: SpillingFleet) {
-  const one = yield* fleet.process()
-  const reader = yield* fleet.process({ disk: fleet.otherDisk })
-  const handled = yield* handledBy(reader, "group")
-  yield* Effect.sleep("6 seconds")
-  yield* fleet.place
-  yield* Effect.sleep("6 seconds")
+  const { one, reader, handled } = yield* placedAndRead(fleet)
   fleet.faults.near = away
   yield* published(one, "left", 20, "durable")
   yield* one.close

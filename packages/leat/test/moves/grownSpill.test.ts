@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
-import { away, handledBy, ofKey, type SpillingFleet, spillingStory } from "./spillingFleet.ts"
+import { away, ofKey, placedAndRead, type SpillingFleet, spillingStory } from "./spillingFleet.ts"
 
 const keys = Array.from({ length: 8 }, (_, index) => `k${index}`)
 
@@ -23,12 +23,7 @@ describe("the spill of a place that has got more partitions", () => {
     (how) => {
       spillingStory((fleet) =>
         Effect.gen(function* () {
-          const one = yield* fleet.process()
-          const reader = yield* fleet.process({ disk: fleet.otherDisk })
-          const handled = yield* handledBy(reader, "group")
-          yield* Effect.sleep("6 seconds")
-          yield* fleet.place
-          yield* Effect.sleep("6 seconds")
+          const { one, handled } = yield* placedAndRead(fleet)
           fleet.faults.near = away
           for (const text of ["1", "2", "3"]) yield* published(one, text)
           yield* how === "closed" ? one.close : one.kill

@@ -6,7 +6,16 @@ import { crashLossesOf } from "../../src/ledger/crashLoss.ts"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import { noteContract } from "../contracts/Note.ts"
 import { cuttable } from "./cuttable.ts"
-import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
+import {
+  away,
+  documentAt,
+  handledBy,
+  ofKey,
+  placedAndRead,
+  type SpillingFleet,
+  spillingStory,
+  stream
+} from "./spillingFleet.ts"
 
 type Process = Effect.Success<ReturnType<SpillingFleet["process"]>>
 
@@ -38,12 +47,7 @@ const inOrder = (texts: ReadonlyArray<string>, ...expected: ReadonlyArray<readon
 
 /** A stream is placed, read, and published: first to its cluster, then to the spill, since that is away. */
 const spilling = Effect.fnUntraced(function* (fleet: SpillingFleet, plan = away) {
-  const one = yield* fleet.process()
-  const reader = yield* fleet.process({ disk: fleet.otherDisk })
-  const handled = yield* handledBy(reader, "group")
-  yield* Effect.sleep("6 seconds")
-  yield* fleet.place
-  yield* Effect.sleep("6 seconds")
+  const { one, reader, handled } = yield* placedAndRead(fleet)
   yield* published(one, "first", 2)
   fleet.faults.near = plan
   yield* published(one, "spilled", 20)
@@ -351,12 +355,7 @@ describe("what stands in the spill of a place that a stream leaves", () => {
   it("is carried once past what stays there, however often its process looks again, and opens the stream that stays", () => {
     const lines = spillingStory((fleet) =>
       Effect.gen(function* () {
-        const one = yield* fleet.process()
-        const reader = yield* fleet.process({ disk: fleet.otherDisk })
-        const handled = yield* handledBy(reader, "group")
-        yield* Effect.sleep("6 seconds")
-        yield* fleet.place
-        yield* Effect.sleep("6 seconds")
+        const { one, handled } = yield* placedAndRead(fleet)
         const others = yield* one.leat.stream(noteContract({ stream: "test.others" }))
         fleet.faults.near = away
         for (const key of keys) yield* others.publish({ key, text: "other" }, { level: "durable" })

@@ -1,7 +1,7 @@
 /** One record of a spill is refused for good by the new place, and the process is started again and again. */
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
-import { away, documentAt, handledBy, spillingStory } from "./spillingFleet.ts"
+import { away, documentAt, placedAndRead, spillingStory } from "./spillingFleet.ts"
 
 const large = "x".repeat(5000)
 
@@ -11,12 +11,7 @@ describe("what stands in a spill behind a record that the new place refuses", ()
     (end) => {
       spillingStory((fleet) =>
         Effect.gen(function* () {
-          const one = yield* fleet.process()
-          const reader = yield* fleet.process({ disk: fleet.otherDisk })
-          const handled = yield* handledBy(reader, "group")
-          yield* Effect.sleep("6 seconds")
-          yield* fleet.place
-          yield* Effect.sleep("6 seconds")
+          const { one, handled } = yield* placedAndRead(fleet)
           fleet.faults.near = away
           for (let index = 0; index < 200; index++)
             yield* one.notes.publish(

@@ -197,6 +197,17 @@ export const handledBy = Effect.fnUntraced(function* (
   return texts
 })
 
+/** A process that publishes, one with a disk of its own that reads, and the stream is placed. */
+export const placedAndRead = Effect.fnUntraced(function* (fleet: SpillingFleet) {
+  const one = yield* fleet.process()
+  const reader = yield* fleet.process({ disk: fleet.otherDisk })
+  const handled = yield* handledBy(reader, "group")
+  yield* Effect.sleep("6 seconds")
+  yield* fleet.place
+  yield* Effect.sleep("6 seconds")
+  return { one, reader, handled }
+})
+
 /** Texts of one key, first deliveries. */
 export const ofKey = (texts: ReadonlyArray<string>, key: string): ReadonlyArray<string> => [
   ...new Set(texts.filter((text) => text.startsWith(`${key} `)).map((text) => text.slice(key.length + 1)))
