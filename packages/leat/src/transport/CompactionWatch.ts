@@ -72,7 +72,9 @@ export class CompactionWatch {
     const asked = Effect.flatMap(isFoundCompacted(transport, topic), (isCompacted) =>
       Effect.as(isCompacted ? Telemetry.warn(sentenceOf(sink, stream)) : Effect.void, true)
     )
-    return Effect.catchCause(Effect.map(Effect.timeoutOption(asked, answerMs), Option.isSome), (cause) => {
+    // A program that has nothing else to do ends.
+    const late = Effect.as(idleSleep(answerMs), Option.none<boolean>())
+    return Effect.catchCause(Effect.map(Effect.raceFirst(Effect.asSome(asked), late), Option.isSome), (cause) => {
       const isLater = isRetryable(cause)
       // Whoever opens it when it is there, or may be asked about it, asks again.
       if (!isLater) this.#known.delete(sink)

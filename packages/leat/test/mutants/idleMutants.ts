@@ -130,6 +130,14 @@ export const idleMutants: ReadonlyArray<Mutant> = [
     test: "goes on while what its fallback has refused"
   },
   {
+    name: "the question whether a topic is compacted keeps a process",
+    file: "transport/CompactionWatch.ts",
+    find: `Effect.as(idleSleep(answerMs), Option.none<boolean>())`,
+    replace: `Effect.as(Effect.sleep(60_000), Option.none<boolean>())`,
+    foundBy,
+    test: `${ends}: compacted`
+  },
+  {
     name: "an old place that is read still keeps a process",
     file: "moves/Moves.ts",
     find: `(this.#isNeeded ? Effect.sleep(movingMs) : idleSleep(movingMs))`,

@@ -49,6 +49,18 @@ const refusing: Driver = {
   name: "refusing"
 }
 
+/** Keeps what it stores, and does not answer how a topic is. */
+const silent: Driver = {
+  ...growable,
+  name: "silent",
+  open: (cluster) =>
+    Effect.map(memory.open(cluster, {}), (transport) => ({
+      ...transport,
+      capabilities: { ...transport.capabilities, ephemeral: false, compaction: true },
+      ensure: () => Effect.never
+    }))
+}
+
 const away: Driver = {
   ...growable,
   name: "away",
@@ -110,6 +122,7 @@ const having: Readonly<Record<string, Partial<LeatOptions>>> = {
       routes: [{ match: { stream: "*" }, to: [{ cluster: "near", topic: "notes", ...fallback("stay") }] }]
     }
   },
+  compacted: { routes: documentOf({}, {}, { transport: "silent" }), drivers: [silent] },
   control: { control: { cluster: { transport: "memory" } }, routes: documentOf() },
   moved: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },
   moving: { drivers: [placeDriver, controlDriver], control: { cluster: { transport: "control" } } },

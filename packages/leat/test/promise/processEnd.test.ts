@@ -60,13 +60,20 @@ describe.concurrent("a process that leaves its leat on the memory transport open
     }
   )
 
-  it.each(["file", "reference", "growable", "redrive", "stay", "stayBack", "control", "controlAway", "moved"])(
-    "ends though something is looked at or told now and then: %s",
-    { timeout: 60_000 },
-    async (name) => {
-      expect(await left(name)).toMatchObject({ code: 0, printed: "at its end\n" })
-    }
-  )
+  it.each([
+    "file",
+    "reference",
+    "growable",
+    "redrive",
+    "stay",
+    "stayBack",
+    "control",
+    "controlAway",
+    "moved",
+    "compacted"
+  ])("ends though something is looked at or told now and then: %s", { timeout: 60_000 }, async (name) => {
+    expect(await left(name)).toMatchObject({ code: 0, printed: "at its end\n" })
+  })
 
   it("goes on while a stream of its fleet that is being moved may need it", { timeout: 60_000 }, async () => {
     expect(await left("moving", 50_000, 4000)).toMatchObject({ code: "SIGKILL", printed: "at its end\n" })
