@@ -11,6 +11,7 @@ import { Ledger } from "./ledger/Ledger.ts"
 import { Windows } from "./ledger/Windows.ts"
 import { LedgerReport } from "./metrics/LedgerReport.ts"
 import { type LedgerView, ledgerView } from "./loss/ledgerView.ts"
+import { tellLostAtEnd } from "./loss/lostAtEnd.ts"
 import { LossWatch, type WatchedStream } from "./loss/LossWatch.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
@@ -239,7 +240,7 @@ class OpenedLeat implements OpenLeat {
 
   #ask<T>(contract: Contract<T>): Effect.Effect<Asked, RouteError> {
     const wrong = noContract(contract)
-    if (wrong !== undefined) return Effect.fail(fault("contract", wrong))
+    if (wrong !== undefined) return Effect.fail(RouteError.of("contract", wrong))
     const { stream } = contract
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
@@ -262,9 +263,9 @@ class OpenedLeat implements OpenLeat {
   #openTransport(cluster: string): Effect.Effect<Transport, OpenError, Scope.Scope> {
     return Effect.suspend(() => {
       if (typeof cluster !== "string")
-        return Effect.fail(fault("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
+        return Effect.fail(RouteError.of("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#swaps.clusterOf(cluster)
-      if (known === undefined) return Effect.fail(fault("clusters", `no cluster named ${cluster}`))
+      if (known === undefined) return Effect.fail(RouteError.of("clusters", `no cluster named ${cluster}`))
       return this.#clusters.open(cluster, known)
     })
   }
@@ -416,7 +417,7 @@ class OpenedLeat implements OpenLeat {
       if (unmet.length > 0) return Effect.fail(new RouteError({ faults: unmet }))
       const route = this.#routes.lookup(contract.stream, this.source)
       if (route !== undefined) return Effect.succeed(route)
-      return Effect.fail(fault("routes", this.#routes.explain(contract.stream, this.source)))
+      return Effect.fail(RouteError.of("routes", this.#routes.explain(contract.stream, this.source)))
     })
   }
 
@@ -468,10 +469,6 @@ class OpenedLeat implements OpenLeat {
   }
 }
 
-function fault(path: string, message: string): RouteError {
-  return new RouteError({ faults: [{ path, message }] })
-}
-
 function secondContract(open: ContractInfo, asked: ContractInfo): ReadonlyArray<RouteFault> {
   const message = contractFault(open, asked)
   return message === undefined ? [] : [{ path: "", message }]
@@ -490,6 +487,7 @@ const make = Effect.fnUntraced(function* (options: LeatOptions): Effect.fn.Retur
     ({ close }) => close
   )
   yield* leat.announce
+  yield* Scope.provide(tellLostAtEnd(leat.ledger.snapshot, begun.runtime.context), scopes.transports)
   yield* leat.move
   yield* begun.from.follow(leat)
   return leat

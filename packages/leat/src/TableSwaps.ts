@@ -202,7 +202,7 @@ export class TableSwaps {
     const { source, drivers, groups, clusters, inForce, closing } = this.#options
     if (Deferred.isDoneUnsafe(closing)) {
       const message = "the leat is closed, and no table is put in force any more"
-      return Result.fail(new RouteError({ faults: [{ path: "", message }] }))
+      return Result.fail(RouteError.of("", message))
     }
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {

@@ -206,7 +206,7 @@ function controlOf({ compile, drivers, references }: Beginning, own: ControlledR
     const { version } = running.routes()
     if (compiled.version <= version) {
       const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
-      return yield* new RouteError({ faults: [{ path: "version", message }] })
+      return yield* RouteError.of("version", message)
     }
     return yield* own.apply(text, typeof reason === "string" ? reason : "", placesOf)
   })
@@ -224,11 +224,10 @@ function controlOf({ compile, drivers, references }: Beginning, own: ControlledR
 function textOf(document: unknown): Effect.Effect<string, RouteError> {
   return Effect.try({
     try: () => JSON.stringify(document),
-    catch: (thrown) =>
-      new RouteError({ faults: [{ path: "", message: `it cannot be written: ${textOfThrown(thrown)}` }] })
+    catch: (thrown) => RouteError.of("", `it cannot be written: ${textOfThrown(thrown)}`)
   })
 }
 
 function fault(message: string): RouteError {
-  return new RouteError({ faults: [{ path: "control", message }] })
+  return RouteError.of("control", message)
 }

@@ -137,7 +137,7 @@ export function meansOf(
       const cluster = routes.clusters.get(name)
       if (cluster !== undefined) return openCluster(cluster, references, new OpeningWatch())
       const message = `no cluster named ${name} is in the document`
-      return Effect.fail(new RouteError({ faults: [{ path: "clusters", message }] }))
+      return Effect.fail(RouteError.of("clusters", message))
     },
     partitions
   }

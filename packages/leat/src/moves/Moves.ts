@@ -188,7 +188,7 @@ export class Moves {
     if (asked.readLeg.sink === sink || this.#targetAt(contract.stream, sink) === undefined) return Effect.void
     const refused = (why: string) => {
       const message = `stream ${contract.stream} is on its way to ${sink}, which this process cannot reach: ${why}`
-      return Effect.fail(new RouteError({ faults: [{ path, message }] }))
+      return Effect.fail(RouteError.of(path, message))
     }
     const late = () => refused(`no answer within ${reachedMs / 1000} seconds`)
     const reached = Effect.timeoutOrElse(this.reached(contract, route), { duration: reachedMs, orElse: late })

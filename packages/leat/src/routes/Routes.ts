@@ -47,6 +47,11 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
     Object.defineProperty(this, "faults", { enumerable: false })
   }
 
+  /** One that has one fault. */
+  static of(path: string, message: string): RouteError {
+    return new RouteError({ faults: [{ path, message }] })
+  }
+
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
   }

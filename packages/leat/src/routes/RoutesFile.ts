@@ -77,7 +77,7 @@ function everyMs(every: unknown): number {
 export function readRoutesFile({ file }: RoutesFile, readers: ReferenceReaders): Effect.Effect<string, RouteError> {
   return Effect.mapError(readers.file(file), (words) => {
     const message = `the file ${file} ${words}; correct the path, or put the file there`
-    return new RouteError({ faults: [{ path: "routes.file", message }] })
+    return RouteError.of("routes.file", message)
   })
 }
 
@@ -99,10 +99,7 @@ export function followRoutesFile(routes: RoutesFile, following: Following): Effe
   const swap = (text: string): Effect.Effect<void, RouteError> =>
     Effect.catchDefect(
       Effect.suspend(() => following.swap(text)),
-      (thrown) =>
-        Effect.fail(
-          new RouteError({ faults: [{ path: "routes", message: `cannot be read: ${textOfThrown(thrown)}` }] })
-        )
+      (thrown) => Effect.fail(RouteError.of("routes", `cannot be read: ${textOfThrown(thrown)}`))
     )
   return Effect.gen(function* () {
     let { text: inForce } = following

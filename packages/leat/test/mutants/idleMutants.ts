@@ -54,6 +54,22 @@ export const idleMutants: ReadonlyArray<Mutant> = [
     test: "is told before it ends that it loses events"
   },
   {
+    name: "a program that leaves events behind is not told",
+    file: "loss/lostAtEnd.ts",
+    find: `if (left === told) return`,
+    replace: `if (left !== told) return`,
+    foundBy,
+    test: "is told once what it leaves behind in a lane that stands"
+  },
+  {
+    name: "what a program leaves behind is told without an end",
+    file: "loss/lostAtEnd.ts",
+    find: `    told = left\n`,
+    replace: ``,
+    foundBy,
+    test: "is told once what it leaves behind in a lane that stands"
+  },
+  {
     name: "a routes file keeps a process",
     file: "routes/RoutesFile.ts",
     find: `yield* idleSleep(everyMs(every))`,

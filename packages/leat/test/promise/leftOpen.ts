@@ -75,7 +75,11 @@ function documentOf(leg: object = {}, route: object = {}, near: object = { trans
   return {
     version: 1,
     clusters: { near, far: { transport: "memory" } },
-    policies: { falling: [{ on: ["Rejected"], then: "fallback" }], drop: [{ on: ["*"], then: "drop" }] },
+    policies: {
+      falling: [{ on: ["Rejected"], then: "fallback" }],
+      drop: [{ on: ["*"], then: "drop" }],
+      halt: [{ on: ["*"], then: "halt" }]
+    },
     routes: [{ match: { stream: "*" }, ...route, to: [{ cluster: "near", topic: "notes", ...leg }] }]
   }
 }
@@ -99,14 +103,17 @@ if (name === "moved" || name === "moving")
 const file = join(tmpdir(), `leat-left-${process.pid}.json`)
 const fallback = (back: string) => ({ policy: "falling", fallback: { cluster: "far", back } })
 const announced: Array<Announcement> = []
+const ledger = { store: { save: (one: Announcement) => Effect.sync(() => void announced.push(one)) } }
 
 /** What the leat of a process has, beside a stream. */
 const having: Readonly<Record<string, Partial<LeatOptions>>> = {
-  ledger: { ledger: { store: { save: (one) => Effect.sync(() => void announced.push(one)) } } },
+  ledger: { ledger },
   objective: {
     routes: documentOf({ topic: "failing", policy: "drop" }, { objective: { loss: 0.01, window: "1 day" } }),
     drivers: [failing]
   },
+  // Its ledger is announced at the end, so that there is more than one end.
+  halted: { ledger, routes: documentOf({ topic: "failing", policy: "halt" }), drivers: [failing] },
   file: { routes: { file } },
   reference: { routes: documentOf({}, {}, { transport: "growable", name: "${env:PATH}" }), drivers: [growable] },
   growable: { routes: documentOf({}, {}, { transport: "growable" }), drivers: [growable] },
@@ -167,6 +174,10 @@ const last: Readonly<Record<string, () => Promise<unknown>>> = {
   inbox: () => notes.handle("g", () => undefined, { inbox }),
   loop: () => {
     void notes.subscribe("g").next()
+    return Promise.resolve()
+  },
+  halted: () => {
+    for (let index = 0; index < 3; index++) notes.offer({ key: "k", text: String(index) })
     return Promise.resolve()
   },
   ledger: () => {

@@ -93,6 +93,17 @@ describe.concurrent("a process that leaves its leat on the memory transport open
     expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/^at its end$/m) })
     expect(warned).toContain("as fast as the objective of 1 % in 1d allows")
   })
+
+  it("is told once what it leaves behind in a lane that stands", { timeout: 60_000 }, async () => {
+    const { code, printed, warned } = await left("halted")
+    expect({ code, printed }).toEqual({ code: 0, printed: "at its end\n" })
+    const told = warned.split("\n").filter((line) => line.includes("nothing keeps this program any more"))
+    expect(told).toEqual([expect.stringContaining(`3 events of ${noteContract().stream} for near/failing`)])
+  })
+
+  it("is told of nothing where all has ended", { timeout: 60_000 }, async () => {
+    expect(await left("publish")).toMatchObject({ code: 0, warned: "" })
+  })
 })
 
 describe("what keeps a process", () => {
