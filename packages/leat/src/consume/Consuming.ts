@@ -191,7 +191,7 @@ export class Consuming<T> {
     return Effect.suspend(() => {
       const wrong = group === undefined ? undefined : groupFault(group)
       if (wrong === undefined) return storedRanges(this.#stored, group)
-      return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrong }] }))
+      return Effect.fail(RouteError.of("group", wrong))
     })
   }
 
@@ -208,7 +208,8 @@ export class Consuming<T> {
       isKeyPersonal: isKeyPersonal(contract),
       leg: readLeg(),
       transport: readTransport(),
-      whereabouts
+      whereabouts,
+      isCompacted: contract.compacted
     }
   }
 
@@ -272,7 +273,7 @@ export class Consuming<T> {
     const wrong = this.#retryFaults(settings, options, leg)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const wrongName = this.#topics.map((topic) => groupTopicFault(topic, group)).find((one) => one !== undefined)
-    if (wrongName !== undefined) return Effect.fail(new RouteError({ faults: [{ path: "group", message: wrongName }] }))
+    if (wrongName !== undefined) return Effect.fail(RouteError.of("group", wrongName))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
       cluster: leg.cluster,

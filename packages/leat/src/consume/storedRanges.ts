@@ -51,16 +51,23 @@ export interface StoredEvent<T> {
 
 /** Of a stream as it is read. */
 export interface StoredParts<T> extends Pick<SourceOptions<T>, "stream" | "type" | "decode" | "isKeyPersonal"> {
+  /** Where it is read now. */
   readonly leg: Leg
+  /** Of the cluster in which it was read when it was opened: that of the leg while nobody has moved the stream. */
   readonly transport: Transport
   readonly whereabouts: Whereabouts | undefined
+  /** Of the contract: what is stored is the state of each key. */
+  readonly isCompacted: boolean
 }
 
 type Stored<A> = Effect.Effect<A, TransportError | RouteError>
 
 export function storedRanges<T>(parts: StoredParts<T>, group: string | undefined): Stored<ReadonlyArray<StoredRange>> {
-  const { leg, transport, whereabouts } = parts
-  const epochs = whereabouts?.placement()?.epochs ?? []
+  const { leg, transport, whereabouts, isCompacted } = parts
+  const known = whereabouts?.placement()?.epochs ?? []
+  // What is retired has been published again, for a state does not move. A key that was removed since would be there again once the cluster has
+  // deleted its tombstone.
+  const epochs = isCompacted ? known.filter(({ phase }) => phase !== "retired") : known
   if (whereabouts !== undefined && epochs.some(hasBegun)) return rangesOfEpochs(epochs, whereabouts.transportOf, group)
   return Effect.map(transport.bounds(leg.topic, group), (rows) =>
     rows.map((row) => rangeOf(leg, leg.epoch, row, row.start, row.end))
@@ -142,7 +149,7 @@ export function readStored<T>(
   range: StoredRange
 ): Stream.Stream<StoredEvent<T>, TransportError | RouteError> {
   const wrong = rangeFault(range)
-  if (wrong !== undefined) return Stream.fail(new RouteError({ faults: [{ path: "range", message: wrong }] }))
+  if (wrong !== undefined) return Stream.fail(RouteError.of("range", wrong))
   const { cluster, topic, partition, from, to } = range
   if (from >= to) return Stream.empty
   const read = (transport: Transport) =>
@@ -152,12 +159,11 @@ export function readStored<T>(
       return Stream.flattenIterable(Stream.map(batches, (batch) => events.of(batch)))
     })
   const { leg, transport, whereabouts } = parts
+  // By name, wherever the stream lies now: it may have been opened in another cluster.
+  if (whereabouts !== undefined) return Stream.unwrap(Effect.map(whereabouts.transportOf(cluster), read))
   if (cluster === leg.cluster) return read(transport)
-  if (whereabouts === undefined) {
-    const message = `the cluster ${cluster} is none in which this stream lies: it lies in ${leg.cluster}`
-    return Stream.fail(new RouteError({ faults: [{ path: "range.cluster", message }] }))
-  }
-  return Stream.unwrap(Effect.map(whereabouts.transportOf(cluster), read))
+  const message = `the cluster ${cluster} is none in which this stream lies: it lies in ${leg.cluster}`
+  return Stream.fail(RouteError.of("range.cluster", message))
 }
 
 function rangeFault(range: unknown): string | undefined {

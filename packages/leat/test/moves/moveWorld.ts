@@ -23,6 +23,7 @@ import { readMeta } from "../../src/record/Wire.ts"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
 import { Gate } from "../../src/testing/story/Gate.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
+import { readAll } from "./readAll.ts"
 import { Stall } from "./Stall.ts"
 
 export interface MoveWorld {
@@ -539,6 +540,7 @@ export function moveWorld(seed: number): MoveWorld {
     if (!isRetired()) wrong.push(`an epoch is not retired: ${describe(placement())}`)
     if (!isAtRest()) wrong.push(`the move has not come to an end: ${describe(placement())}`)
     yield* Effect.sleep("3 seconds")
+    for (const { notes } of living()) yield* readsAll(notes, transportAt, placement())
     yield* Effect.forEach(living(), close, { concurrency: "unbounded" })
     yield* Effect.forEach(closing, Fiber.await)
     yield* tool.look
@@ -551,8 +553,26 @@ export function moveWorld(seed: number): MoveWorld {
       if (isOver && !killed.has(leat.incarnation) && found.writers.get(leat.incarnation) === "joined")
         wrong.push(`${leat.incarnation} was closed and has not left`)
     yield* auditAll(found, transportAt)
-    return yield* readAll(found, transportAt)
+    return yield* logicalOf(found, transportAt)
   })
+
+  /** Whoever lives reads all that stands in the epochs that he knows, whenever he has come. */
+  const readsAll = (
+    notes: EventStream<Note>,
+    transportAt: (cluster: string) => Transport,
+    found: Placement | undefined
+  ) =>
+    Effect.gen(function* () {
+      const { read, raw, ranges } = yield* readAll(notes, transportAt)
+      const begunEpochs = (found?.epochs ?? []).filter(({ begin }) => begin !== undefined)
+      const expected = begunEpochs.flatMap(({ epoch, place, begin }) =>
+        (begin ?? []).map((_, partition) => `${place.cluster}/${place.topic}/${partition} ${epoch}`)
+      )
+      if (found !== undefined && ranges.join() !== expected.join())
+        wrong.push(`a process knows the ranges ${ranges.join()}, and not ${expected.join()}`)
+      if (read.join() !== raw.join())
+        wrong.push(`a process reads ${read.length} of the ${raw.length} events of its ranges`)
+    })
 
   /** An audit of all places has no false alarm: nobody has dropped anything, and who was killed has stored all that stands before what it stored last. */
   const auditAll = (found: Placement, transportAt: (cluster: string) => Transport) =>
@@ -575,7 +595,7 @@ export function moveWorld(seed: number): MoveWorld {
     })
 
   /** What stands in the ranges of the epochs, in their order; and how many records of them stand elsewhere. */
-  const readAll = (found: Placement, transportAt: (cluster: string) => Transport) =>
+  const logicalOf = (found: Placement, transportAt: (cluster: string) => Transport) =>
     Effect.gen(function* () {
       const logical: Array<{ readonly id: string; readonly seq: number; readonly lane: string }> = []
       let late = 0

@@ -42,6 +42,22 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     test: lives
   },
   {
+    name: "a range is read in the cluster in which the stream was opened",
+    file: "consume/storedRanges.ts",
+    find: `if (whereabouts !== undefined) return Stream.unwrap`,
+    replace: `if (whereabouts !== undefined && cluster !== leg.cluster) return Stream.unwrap`,
+    foundBy: "moves/readAfterMove.test.ts",
+    test: "is read whole by who was there before"
+  },
+  {
+    name: "the state of a stream is read with what is retired of it",
+    file: "consume/storedRanges.ts",
+    find: `isCompacted ? known.filter(({ phase }) => phase !== "retired") : known`,
+    replace: `known`,
+    foundBy: "moves/readAfterMove.test.ts",
+    test: "begins, as a state, with what was published since"
+  },
+  {
     name: "what is stored cannot be told any more once a place that was left has lost its cluster",
     file: "consume/storedRanges.ts",
     find: `if (!isLeft) return asked`,
