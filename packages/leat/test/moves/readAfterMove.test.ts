@@ -4,7 +4,7 @@ import { memoryTransport } from "leat"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
 import { readAll } from "./readAll.ts"
-import { documentAt, SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
+import { documentAt, type SpillingFleet, spillingStory, stream } from "./spillingFleet.ts"
 
 const plain = { spills: false, disk: false }
 const texts = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => String(from + index))

@@ -1,7 +1,7 @@
 /** All that a process reads of its stream, range by range, and what stands in those ranges by raw reads. */
 import { Effect, Stream } from "effect"
-import type { EventStream } from "leat"
-import type { Transport } from "leat/transport"
+import type { EventStream, RouteError } from "leat"
+import type { Transport, TransportError } from "leat/transport"
 import { readMeta } from "../../src/record/Wire.ts"
 import type { Note } from "../contracts/Note.ts"
 
@@ -17,7 +17,7 @@ interface Read {
 export const readAll = Effect.fnUntraced(function* (
   notes: EventStream<Note>,
   transportAt: (cluster: string) => Transport
-) {
+): Effect.fn.Return<Read, RouteError | TransportError> {
   const found = { ranges: [], read: [], raw: [], texts: [] } as {
     [Key in keyof Read]: Array<string>
   }
@@ -38,5 +38,5 @@ export const readAll = Effect.fnUntraced(function* (
       found.texts.push(event?.text ?? "nothing")
     }
   }
-  return found as Read
+  return found
 })

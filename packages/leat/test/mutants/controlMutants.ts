@@ -42,12 +42,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that throws over a section ends the following of a file",
     file: "routes/RoutesFile.ts",
-    find: `Effect.suspend(() => following.swap(text)),
-      (thrown) =>
-        Effect.fail(`,
-    replace: `Effect.suspend(() => following.swap(text)),
-      (thrown) =>
-        Effect.die(`,
+    find: `Effect.fail(RouteError.of("routes", `,
+    replace: `Effect.die(RouteError.of("routes", `,
     ...onDisk,
     test: "is refused where putting it in force throws"
   },
