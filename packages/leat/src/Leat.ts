@@ -364,7 +364,7 @@ class OpenedLeat implements OpenLeat {
       // Its sink holds it.
       const readTransport = yield* Effect.scoped(this.#sinks.transportOf(asked.readLeg))
       const readFallbacks = yield* Effect.forEach(stayedIn(asked.readLeg), (cluster) =>
-        Effect.map(this.#shared.transports.get(cluster), (transport) => ({ leg: asked.readLeg, cluster, transport }))
+        Effect.map(this.#shared.transports.get(cluster), (transport) => ({ cluster, transport }))
       )
       // A table that was put in force meanwhile moves nothing that is being opened, but it may have other legs.
       for (let route = asked; ; yield* open(route)) {
@@ -397,6 +397,7 @@ class OpenedLeat implements OpenLeat {
       route: () => this.#routeNow(stream) ?? route,
       readTransport: () => reading.readTransport,
       readFallbacks: () => reading.readFallbacks,
+      staysIn: () => this.#moves?.staysIn(stream) ?? [],
       whereabouts: this.#moves?.whereabouts(stream),
       settings: (group) => this.#routes.subscription(stream, group),
       keepsMs: (cluster) => this.#routes.clusters.get(cluster)?.keepsMs,

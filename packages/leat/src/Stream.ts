@@ -41,6 +41,7 @@ export interface StreamParts<T> {
   readonly route: () => Route
   readonly readTransport: () => Transport
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>
+  readonly staysIn: () => ReadonlyArray<string>
   readonly settings: (group: string) => SubscriptionSettings
   readonly keepsMs: KeepsMs
   /** Where the stream lies while somebody moves it; absent: nobody ever does. */

@@ -67,8 +67,10 @@ export interface ConsumingParts<T> {
   /** Those of all streams of the leat. */
   readonly groups: ReadGroups
   readonly readTransport: () => Transport
-  /** Where what is read may stand too. */
+  /** Where its events may stay, by the leg that it was opened with. */
   readonly readFallbacks: () => ReadonlyArray<ReadFallback>
+  /** Clusters where they may stay by all documents that are known by now: a stream that is moved may get another fallback. */
+  readonly staysIn: () => ReadonlyArray<string>
   readonly settings: (group: string) => SubscriptionSettings
   readonly keepsMs: KeepsMs
   /** Where the stream lies while somebody moves it; absent: nobody ever does. */
@@ -293,8 +295,9 @@ export class Consuming<T> {
       scheduler
     }
     const fallbacks = this.#parts.readFallbacks()
+    const { staysIn } = this.#parts
     const places = new ReadPlaces<T>(
-      { options: sourceOptions, isCompacted: contract.compacted, leg, fallbacks, groups, whereabouts },
+      { options: sourceOptions, isCompacted: contract.compacted, leg, fallbacks, staysIn, groups, whereabouts },
       settings
     )
     const taken = places.enter()

@@ -6,7 +6,7 @@
 import { Cause, Effect, Exit, Scope } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
 import { fallbackPartitions, fallbackTopic } from "../record/fallbackTopic.ts"
-import type { Leg, SubscriptionSettings } from "../routes/Routes.ts"
+import type { SubscriptionSettings } from "../routes/Routes.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
@@ -29,12 +29,10 @@ interface Read<T> {
   readonly sides: SideTopics<T>
 }
 
-/** Where the leg that is read falls back to: one of its places. */
+/** A cluster that events fall back to, and stay in. */
 export interface ReadFallback {
-  readonly leg: Leg
-  /** Name of the cluster of the fallback. */
+  /** Its name in the document. */
   readonly cluster: string
-  /** Of the cluster of the fallback. */
   readonly transport: Transport
 }
 
@@ -48,7 +46,7 @@ export class FallbackTopics<T> {
   /** Looks in a row that had no answer. */
   #unknownLooks = 0
 
-  /** `options`: of the stream. `signs`: of the lanes of the stream. */
+  /** `options`: of the place that is fallen back from. `signs`: of the lanes of the stream. */
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings, fallback: ReadFallback, signs: Signs) {
     this.#options = options
     this.#settings = settings
@@ -116,14 +114,15 @@ export class FallbackTopics<T> {
 
   /** The topics that are there. Whatever a driver does of the question: it is asked again. */
   get #found(): Effect.Effect<ReadonlyArray<string>> {
-    const { group, stream, transport: ofStream } = this.#options
+    const { group, stream, transport: ofPlace } = this.#options
+    const place = { cluster: this.#options.cluster, topic: this.#options.topic }
     return Effect.gen({ self: this }, function* () {
-      const { leg, cluster, transport } = this.#fallback
+      const { cluster, transport } = this.#fallback
       // Who cannot list topics is asked for the one that publishers have now.
       const asked =
         transport.topics === undefined
-          ? Effect.flatMap(ofStream.partitionsOf(leg.topic), (partitions) => {
-              const name = fallbackTopic(leg, partitions)
+          ? Effect.flatMap(ofPlace.partitionsOf(place.topic), (partitions) => {
+              const name = fallbackTopic(place, partitions)
               const missing = Effect.succeed<ReadonlyArray<string>>([])
               const isThere = Effect.as(transport.bounds(name), [name])
               return Effect.catchIf(
@@ -132,7 +131,9 @@ export class FallbackTopics<T> {
                 () => missing
               )
             })
-          : Effect.map(transport.topics, (names) => names.filter((name) => fallbackPartitions(name, leg) !== undefined))
+          : Effect.map(transport.topics, (names) =>
+              names.filter((name) => fallbackPartitions(name, place) !== undefined)
+            )
       const exit = yield* Effect.exit(Effect.timeout(asked, answerMs))
       this.#unknownLooks = Exit.isSuccess(exit) ? 0 : this.#unknownLooks + 1
       if (Exit.isSuccess(exit)) return exit.value

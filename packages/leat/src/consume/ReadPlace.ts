@@ -48,7 +48,10 @@ export interface ReadPlaceParts<T> {
   readonly options: SourceOptions<T>
   /** Of the contract: who joins a topic that is not there makes it. */
   readonly isCompacted: boolean
+  /** Where its events may stay, by the leg that it was opened with. */
   readonly fallbacks: ReadonlyArray<ReadFallback>
+  /** Clusters where they may stay by all documents that are known by now. */
+  readonly staysIn: () => ReadonlyArray<string>
   readonly groups: ReadGroups
   /** Undefined: nobody ever moves the stream. */
   readonly epochs: PlaceEpochs | undefined
@@ -68,7 +71,7 @@ interface Reading<T> {
   readonly transport: Transport
   readonly from: From | undefined
   readonly sides: SideTopics<T>
-  readonly fallbacks: ReadonlyArray<FallbackTopics<T>>
+  readonly fallbacks: Array<FallbackTopics<T>>
 }
 
 export class ReadPlace<T> implements CaughtSource {
@@ -87,6 +90,10 @@ export class ReadPlace<T> implements CaughtSource {
   #isEntered = false
   #isWanted: boolean
   #askDelayMs = askEveryMs
+  /** Clusters of fallbacks that are read, or being opened. */
+  readonly #stays: Set<string>
+  /** Of these: being opened. */
+  #staysOpening = 0
 
   /** `isWanted`: whether an epoch of the stream is there. */
   constructor(parts: ReadPlaceParts<T>, settings: SubscriptionSettings, isWanted: boolean) {
@@ -95,6 +102,7 @@ export class ReadPlace<T> implements CaughtSource {
     this.#parts = parts
     this.#settings = settings
     this.#isWanted = isWanted
+    this.#stays = new Set(parts.fallbacks.map(({ cluster }) => cluster))
     this.#who = `the group ${group} of ${stream}`
     this.#wake = new Wake(scheduler)
     this.#again = new Wake(scheduler)
@@ -128,6 +136,8 @@ export class ReadPlace<T> implements CaughtSource {
   configure(settings: SubscriptionSettings): void {
     this.#settings = settings
     for (const one of this.#all) one.configure(this.#own)
+    // The next document may name another fallback.
+    this.#wake.signal()
   }
 
   get lanesTaken(): number {
@@ -186,7 +196,9 @@ export class ReadPlace<T> implements CaughtSource {
   #boundsOf(group: string): Effect.Effect<ReadonlyArray<PartitionBounds>, TransportError> {
     const { topic } = this.place
     if (this.#reading !== undefined) return this.#reading.transport.bounds(topic, group)
-    return Effect.scoped(Effect.flatMap(this.#transport, (transport) => transport.bounds(topic, group))).pipe(
+    return Effect.scoped(
+      Effect.flatMap(this.#transportOf(this.place.cluster), (transport) => transport.bounds(topic, group))
+    ).pipe(
       Effect.catchTag("RouteError", ({ message: detail }) =>
         Effect.fail(new TransportError({ reason: "Unavailable", transport: "leat", operation: "bounds", detail }))
       )
@@ -226,24 +238,26 @@ export class ReadPlace<T> implements CaughtSource {
 
   /** Begins with an open cluster: nothing is read before `run`. */
   begin(transport: Transport, from: From | undefined): Reading<T> {
-    const { options, fallbacks, place, signs } = this.#parts
-    const base = { ...options, transport, cluster: place.cluster, topic: place.topic }
     const own = from === undefined ? this.#settings : { ...this.#settings, from }
-    const source = this.#newSource(transport, own, signs())
-    const ofPlace = fallbacks.map((fallback) => ({ ...fallback, leg: { ...fallback.leg, ...place } }))
+    const source = this.#newSource(transport, own, this.#parts.signs())
+    const base = this.#optionsAt(transport)
     return (this.#reading = {
       transport,
       from,
       sides: new SideTopics<T>(base, own, source.signs),
-      fallbacks: ofPlace.map((fallback) => new FallbackTopics<T>(base, own, fallback, source.signs))
+      fallbacks: this.#parts.fallbacks.map((fallback) => new FallbackTopics<T>(base, own, fallback, source.signs))
     })
   }
 
+  #optionsAt(transport: Transport): SourceOptions<T> {
+    const { options, place } = this.#parts
+    return { ...options, transport, cluster: place.cluster, topic: place.topic }
+  }
+
   #newSource(transport: Transport, settings: SubscriptionSettings, signs: Signs | undefined): Source<T> {
-    const { options, epochs, place, isCompacted } = this.#parts
-    const { cluster, topic } = place
+    const { epochs, isCompacted } = this.#parts
     const onMoved = (tier: number) => this.#movedTo(tier)
-    const given = { ...options, isCompacted, transport, cluster, topic, onMoved }
+    const given = { ...this.#optionsAt(transport), isCompacted, onMoved }
     const told = { ...(epochs === undefined ? {} : { epochs }), ...(signs === undefined ? {} : { signs }) }
     this.#lanesBefore = this.lanesTaken
     const source = new Source<T>({ ...given, ...told }, settings)
@@ -279,30 +293,63 @@ export class ReadPlace<T> implements CaughtSource {
     return Effect.gen({ self: this }, function* () {
       let isHeldOpen = this.#reading === undefined
       if (this.#reading === undefined) {
-        const transport = yield* this.#opened(scope)
+        const { cluster } = this.place
+        const transport = yield* this.#opened(cluster, this.#name, () => this.#isWanted, scope)
         if (transport === undefined) return
         this.begin(transport, yield* this.#parts.begin)
       }
-      const all = besidesOf(this.#reading as Reading<T>)
+      const reading = this.#reading as Reading<T>
       yield* fork(this.#asking)
       let source: Fiber.Fiber<never> | undefined
-      let besides: Fiber.Fiber<never> | undefined
+      const running = new Set<object>()
       for (;;) {
+        for (const cluster of this.#newStays) {
+          // At once: what is forked may begin later.
+          this.#stays.add(cluster)
+          this.#staysOpening++
+          yield* fork(this.#stay(cluster, reading, scope))
+        }
         // Its sink may be closed when the stream has moved, and what is left there is still read.
         if (!isHeldOpen && this.#parts.epochs?.placement !== undefined) {
           isHeldOpen = true
-          yield* fork(Effect.ignore(Scope.provide(allOrNothing(this.#transport), scope)))
+          yield* fork(Effect.ignore(Scope.provide(allOrNothing(this.#transportOf(this.place.cluster)), scope)))
         }
         if (this.#isWanted && source === undefined && (yield* this.#mayRead)) source = yield* fork(this.#read(againMs))
         if (!this.#isWanted) {
           if (source !== undefined) yield* Fiber.interrupt(source)
           source = undefined
           this.leave()
-          if ((yield* Effect.forEach(all, ({ isEmpty }) => isEmpty)).every(Boolean)) return
+          // Before it is asked: one that is opened meanwhile is not among those that answer.
+          const isOpening = this.#staysOpening > 0
+          const left = yield* Effect.forEach(besidesOf(reading), ({ isEmpty }) => isEmpty)
+          if (!isOpening && left.every(Boolean)) return
         }
-        if (besides === undefined) besides = yield* fork(Effect.raceAllFirst(all.map(({ run }) => run)))
+        for (const one of besidesOf(reading)) {
+          if (running.has(one)) continue
+          running.add(one)
+          yield* fork(one.run)
+        }
         yield* this.#isWanted && source !== undefined ? this.#wake.wait : this.#wake.waitFor(lookMs)
       }
+    })
+  }
+
+  /** Clusters in which events of the stream may stay as well, since it was opened. */
+  get #newStays(): ReadonlyArray<string> {
+    return this.#parts.staysIn().filter((cluster) => !this.#stays.has(cluster))
+  }
+
+  /** Reads what stays in one more cluster. One that no document names any more has nothing to read, until one does. */
+  #stay(cluster: string, reading: Reading<T>, scope: Scope.Scope): Effect.Effect<void> {
+    const opened = this.#opened(cluster, `the fallback ${cluster} of ${this.#name}`, () => false, scope)
+    return Effect.map(opened, (transport) => {
+      this.#staysOpening--
+      const signs = this.#source?.signs
+      // Tried again when something else has changed.
+      if (transport === undefined || signs === undefined) return void this.#stays.delete(cluster)
+      const fallback = { cluster, transport }
+      reading.fallbacks.push(new FallbackTopics<T>(this.#optionsAt(reading.transport), this.#own, fallback, signs))
+      this.#wake.signal()
     })
   }
 
@@ -313,22 +360,26 @@ export class ReadPlace<T> implements CaughtSource {
     return Effect.as(Telemetry.warn(`${this.#who} does not read ${this.#name}: ${fault.message}`), false)
   })
 
-  get #transport(): Effect.Effect<Transport, TransportError | RouteError, Scope.Scope> {
+  #transportOf(cluster: string): Effect.Effect<Transport, TransportError | RouteError, Scope.Scope> {
     const { whereabouts, options } = this.#parts
-    return whereabouts?.transportOf(this.place.cluster) ?? Effect.succeed(options.transport)
+    return whereabouts?.transportOf(cluster) ?? Effect.succeed(options.transport)
   }
 
-  /** Undefined: no epoch is there, and nobody knows the cluster any more. */
-  #opened(scope: Scope.Scope): Effect.Effect<Transport | undefined> {
+  /** Undefined: nobody knows the cluster any more, and it is not needed. */
+  #opened(
+    cluster: string,
+    name: string,
+    isNeeded: () => boolean,
+    scope: Scope.Scope
+  ): Effect.Effect<Transport | undefined> {
     return Effect.gen({ self: this }, function* () {
       for (let pauseMs = againMs; ; pauseMs *= 2) {
-        const exit = yield* Effect.exit(Scope.provide(allOrNothing(this.#transport), scope))
+        const exit = yield* Effect.exit(Scope.provide(allOrNothing(this.#transportOf(cluster)), scope))
         if (Exit.isSuccess(exit)) return exit.value
         const error = Cause.squash(exit.cause)
-        if (!this.#isWanted && (error as { readonly _tag?: unknown } | undefined)?._tag === "RouteError")
-          return undefined
+        if (!isNeeded() && (error as { readonly _tag?: unknown } | undefined)?._tag === "RouteError") return undefined
         const waitMs = Math.min(pauseMs, this.#isWanted ? againMsMax : leftAgainMsMax)
-        yield* this.#pause("cannot open", error, waitMs)
+        yield* this.#pause(`cannot open ${name}`, error, waitMs)
       }
     })
   }
@@ -343,7 +394,7 @@ export class ReadPlace<T> implements CaughtSource {
           fail(cause)
           return Effect.never
         }
-        return this.#pause("does not read", Cause.squash(cause), pauseMs).pipe(
+        return this.#pause(`does not read ${this.#name}`, Cause.squash(cause), pauseMs).pipe(
           Effect.andThen(
             Effect.suspend(() => {
               this.#newSource((this.#reading as Reading<T>).transport, this.#own, source.signs)
@@ -357,7 +408,7 @@ export class ReadPlace<T> implements CaughtSource {
 
   #pause(what: string, error: unknown, pauseMs: number): Effect.Effect<void> {
     const why = error instanceof TransportError ? error.message : textOfThrown(error)
-    const text = `${this.#who} ${what} ${this.#name} now, and tries again in ${pauseMs / 1000} seconds: ${why}`
+    const text = `${this.#who} ${what} now, and tries again in ${pauseMs / 1000} seconds: ${why}`
     return Effect.andThen(Telemetry.warn(text), this.#again.waitFor(pauseMs))
   }
 

@@ -27,7 +27,10 @@ export interface ReadPlacesParts<T> {
   /** Of the contract. */
   readonly isCompacted: boolean
   readonly leg: Leg
+  /** Where its events may stay, by the leg that it was opened with. */
   readonly fallbacks: ReadonlyArray<ReadFallback>
+  /** Clusters where they may stay by all documents that are known by now. */
+  readonly staysIn: () => ReadonlyArray<string>
   readonly groups: ReadGroups
   readonly whereabouts: Whereabouts | undefined
 }

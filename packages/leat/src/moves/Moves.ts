@@ -24,7 +24,7 @@ import { idleSleep } from "../idleSleep.ts"
 import { compactionOf, isMadeFor, openTopic } from "../publish/openTopic.ts"
 import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
-import { type Leg, type Route, RouteError, type Routes } from "../routes/Routes.ts"
+import { type Leg, type Route, RouteError, type Routes, stayedIn } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -200,6 +200,11 @@ export class Moves {
     const placement = this.placement(stream)
     const { newest, source } = placement === undefined ? {} : endsOf(placement)
     return source !== undefined && newest !== undefined && placeKey(newest.place) === sink ? newest.place : undefined
+  }
+
+  /** Clusters in which its events may stay, by the documents of the fleet that the control stream still has. */
+  staysIn(stream: string): ReadonlyArray<string> {
+    return [...new Set(this.#past.of(stream).flatMap(stayedIn))]
   }
 
   /** Before a stream is opened: the route to open where the stream is placed. */

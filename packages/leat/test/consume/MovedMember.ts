@@ -161,9 +161,9 @@ export class MovedMember {
       readTransport: () => transport,
       readFallbacks: () => {
         if (fallback === undefined) return []
-        const stays = { ...route.readLeg, fallback: { clusters: [fallback], back: "stay" as const } }
-        return [{ leg: stays, cluster: fallback, transport: this.#transport(fallback) }]
+        return [{ cluster: fallback, transport: this.#transport(fallback) }]
       },
+      staysIn: () => [],
       settings: (group) => ({ ...this.#routes.subscription(stream, group), settleEveryMs: 1000, ...settings }),
       whereabouts: this.#whereabouts,
       scope: yield* Effect.scope,

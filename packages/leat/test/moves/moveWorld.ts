@@ -46,6 +46,8 @@ export interface MoveWorld {
   readonly heirs: number
   /** Whether legs may have spills. */
   readonly hasSpills: boolean
+  /** Events that stand in a fallback, where they stay. */
+  readonly fellBack: number
   /** Records behind the end of an epoch, of writers that were passed over. */
   readonly late: number
   readonly logs: ReadonlyArray<string>
@@ -55,6 +57,9 @@ const stream = "test.notes"
 
 /** Of the worlds, those whose legs may have spills. */
 const spillShare = 0.4
+
+/** Of those without spills: legs may have fallbacks, and what falls back stays there. */
+const fallbackShare = 0.3
 
 /** Of these, those in which who comes after somebody is cut off from the control stream. */
 const heirShare = 0.6
@@ -89,6 +94,7 @@ export function moveWorld(seed: number): MoveWorld {
   const pick = <A>(all: ReadonlyArray<A>): A => all[Math.floor(random() * all.length)] as A
 
   const brokers = { near: new MemoryBroker(), far: new MemoryBroker() } as const
+  const third = new MemoryBroker()
   const places: ReadonlyArray<Place> = ["a", "b", "c", "d"].map((topic, index) => ({
     cluster: index % 2 === 0 ? "near" : "far",
     topic,
@@ -102,12 +108,16 @@ export function moveWorld(seed: number): MoveWorld {
   const retry = { base: "10 millis", maxDelay: "200 millis" }
   const policies = {
     leg: [{ on: ["passing"], retry, then: "halt" }],
-    spilling: [{ on: ["passing"], retry: { ...retry, times: 3 }, then: "spill" }]
+    spilling: [{ on: ["passing"], retry: { ...retry, times: 3 }, then: "spill" }],
+    falling: [{ on: ["passing"], retry: { ...retry, times: 3 }, then: "fallback" }]
   }
   // Drawn apart, so that worlds without spills are what they were.
   const ofSpills = seededRandom(seed * 7919 + 11)
   const spillsAt = new Set(ofSpills() < spillShare ? places.filter(() => ofSpills() < 0.8) : [])
   const hasSpills = spillsAt.size > 0
+  const ofFallbacks = seededRandom(seed * 104_729 + 5)
+  const staysAt = new Set(!hasSpills && ofFallbacks() < fallbackShare ? places.filter(() => ofFallbacks() < 0.6) : [])
+  const hasFallbacks = staysAt.size > 0
   /** They outlive their processes. */
   const disks: Array<PowerLossBroker> = []
   const wrong: Array<string> = []
@@ -139,7 +149,8 @@ export function moveWorld(seed: number): MoveWorld {
       clusters: {
         near: { transport: "near" },
         far: { transport: "far" },
-        ...(hasSpills ? { disk: { transport: "disk" } } : {})
+        ...(hasSpills ? { disk: { transport: "disk" } } : {}),
+        ...(hasFallbacks ? { third: { transport: "third" } } : {})
       },
       policies,
       routes: [
@@ -150,7 +161,8 @@ export function moveWorld(seed: number): MoveWorld {
               cluster,
               topic,
               wire,
-              policy: isSpilling ? "spilling" : "leg",
+              policy: isSpilling ? "spilling" : staysAt.has(at) ? "falling" : "leg",
+              ...(staysAt.has(at) ? { fallback: { cluster: "third", back: "stay" } } : {}),
               ...(isSpilling ? { spill: { cluster: "disk" } } : {}),
               timeout: "1 second",
               linger: "2 millis",
@@ -202,6 +214,7 @@ export function moveWorld(seed: number): MoveWorld {
           cluster("near"),
           cluster("far"),
           ofControl,
+          named("third", gate.driver(memoryDriver(third))),
           ...(ofDisk === undefined ? [] : [named("disk", gate.driver(powerLossDriver(ofDisk)))])
         ],
         control: { cluster: { transport: "control" } },
@@ -548,12 +561,12 @@ export function moveWorld(seed: number): MoveWorld {
     for (const fiber of [helping, coordinating, looking]) yield* Fiber.interrupt(fiber)
     yield* tool.look
     const found = placement()
-    if (found === undefined) return { epochs: [], logical: [], late: 0 }
+    if (found === undefined) return { epochs: [], logical: [], late: 0, fellBack: [] }
     for (const { isOver, leat } of processes)
       if (isOver && !killed.has(leat.incarnation) && found.writers.get(leat.incarnation) === "joined")
         wrong.push(`${leat.incarnation} was closed and has not left`)
     yield* auditAll(found, transportAt)
-    return yield* logicalOf(found, transportAt)
+    return { ...(yield* logicalOf(found, transportAt)), fellBack: yield* fellBackIds }
   })
 
   /** Whoever lives reads all that stands in the epochs that he knows, whenever he has come. */
@@ -589,10 +602,25 @@ export function moveWorld(seed: number): MoveWorld {
       }
       ranges.sort((one, other) => one.epoch - other.epoch)
       const transportOf = (cluster: string) => Effect.succeed(transportAt(cluster))
-      const { missing, outOfOrder, unauditable } = yield* Audit.stream(stream, ranges, transportOf)
+      const fallbacks = hasFallbacks ? [memoryTransport(third)] : []
+      const { missing, outOfOrder, unauditable } = yield* Audit.stream(stream, ranges, transportOf, { fallbacks })
       if (missing + outOfOrder + unauditable > 0)
         wrong.push(`an audit tells ${missing} missing, ${outOfOrder} out of order, ${unauditable} unauditable`)
     })
+
+  /** Ids of what stands in fallbacks. */
+  const fellBackIds = Effect.gen(function* () {
+    const ids: Array<string> = []
+    const transport = memoryTransport(third)
+    for (const topic of third.topics.filter((name) => name.endsWith(".fallback")))
+      for (const { partition } of yield* transport.bounds(topic))
+        for (const { records } of yield* Stream.runCollect(transport.read(topic, partition, { fromPosition: 0n })))
+          for (const { headers } of records) {
+            const { id } = readMeta(headers, stream)
+            if (id !== undefined) ids.push(idText(id))
+          }
+    return ids
+  })
 
   /** What stands in the ranges of the epochs, in their order; and how many records of them stand elsewhere. */
   const logicalOf = (found: Placement, transportAt: (cluster: string) => Transport) =>
@@ -637,6 +665,7 @@ export function moveWorld(seed: number): MoveWorld {
   const none = {
     carries,
     hasSpills,
+    fellBack: 0,
     told: 0,
     stored: 0,
     opened: 0,
@@ -650,8 +679,8 @@ export function moveWorld(seed: number): MoveWorld {
   }
   if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }
   if (timers > 0 && kills === 0) wrong.push(`${timers} timers are left`)
-  const { logical, late, epochs: atEnd } = exit.value
-  const there = new Set(logical.map(({ id }) => id))
+  const { logical, late, epochs: atEnd, fellBack } = exit.value
+  const there = new Set([...logical.map(({ id }) => id), ...fellBack])
   let told = 0
   for (const one of processes) {
     told += one.told.size
@@ -680,7 +709,8 @@ export function moveWorld(seed: number): MoveWorld {
   for (const [group, list] of handled) {
     const first = new Set<string>()
     const last = new Map<string, number>()
-    for (const { id, lane, seq } of list) {
+    // What falls back and stays is read beside what is published since.
+    for (const { id, lane, seq } of hasFallbacks ? [] : list) {
       if (first.has(id)) continue
       first.add(id)
       const before = last.get(lane) ?? -1
@@ -696,6 +726,7 @@ export function moveWorld(seed: number): MoveWorld {
     opened: begun.size,
     aborted: (atEnd.at(-1)?.epoch ?? 1) - begun.size,
     passedOver: passed.size,
+    fellBack: fellBack.length,
     late
   }
 }

@@ -29,5 +29,6 @@ describe("worlds in which a stream moves", () => {
     expect(sum(({ grows }) => grows)).toBeGreaterThan(3)
     expect(sum(({ carries }) => carries)).toBeGreaterThan(3)
     expect(sum(({ heirs }) => heirs)).toBeGreaterThan(0)
+    expect(sum(({ fellBack }) => fellBack)).toBeGreaterThan(100)
   })
 })

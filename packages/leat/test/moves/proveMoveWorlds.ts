@@ -14,6 +14,7 @@ const counts = {
   passedOver: 0,
   late: 0,
   carries: 0,
+  fellBack: 0,
   heirs: 0
 }
 const names = Object.keys(counts) as ReadonlyArray<keyof typeof counts>

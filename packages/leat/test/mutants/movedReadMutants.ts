@@ -50,6 +50,30 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
     test: "is read whole by who was there before"
   },
   {
+    name: "a group reads the fallbacks that the stream was opened with, and no others",
+    file: "moves/Moves.ts",
+    find: `new Set(this.#past.of(stream).flatMap(stayedIn))`,
+    replace: `new Set<string>()`,
+    foundBy: "moves/stayedFallbacks.test.ts",
+    test: "is handled at the new place by groups"
+  },
+  {
+    name: "a place is left while a fallback of it is being opened",
+    file: "consume/ReadPlace.ts",
+    find: `if (!isOpening && left.every(Boolean)) return`,
+    replace: `if (left.every(Boolean)) return`,
+    foundBy: "moves/stayedFallbacks.test.ts",
+    test: "is handled at the old place by a group"
+  },
+  {
+    name: "a fallback that was found later is not read",
+    file: "consume/ReadPlace.ts",
+    find: `      reading.fallbacks.push(`,
+    replace: `      void (`,
+    foundBy: "moves/stayedFallbacks.test.ts",
+    test: "is handled at the new place by groups"
+  },
+  {
     name: "the state of a stream is read with what is retired of it",
     file: "consume/storedRanges.ts",
     find: `isCompacted ? known.filter(({ phase }) => phase !== "retired") : known`,
