@@ -22,7 +22,7 @@ import { kindOf } from "./given/takes.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "./OpenLeat.ts"
 import type { Meetings } from "./routes/Meetings.ts"
 import { ReadGroups } from "./routes/ReadGroups.ts"
-import { type Route, RouteError, type RouteFault, Routes, stayedIn } from "./routes/Routes.ts"
+import { type Route, RouteError, type RouteFault, Routes, stayedIn, routeError } from "./routes/Routes.ts"
 import type { Control } from "./routesSource.ts"
 import { beginning, type Beginning } from "./beginning.ts"
 import { type Destinations, Legs } from "./publish/Destinations.ts"
@@ -240,7 +240,7 @@ class OpenedLeat implements OpenLeat {
 
   #ask<T>(contract: Contract<T>): Effect.Effect<Asked, RouteError> {
     const wrong = noContract(contract)
-    if (wrong !== undefined) return Effect.fail(RouteError.of("contract", wrong))
+    if (wrong !== undefined) return Effect.fail(routeError("contract", wrong))
     const { stream } = contract
     const found = this.#asked.get(stream)
     const faults = found === undefined ? this.#meetings.add(contract) : secondContract(found.contract, contract)
@@ -263,9 +263,9 @@ class OpenedLeat implements OpenLeat {
   #openTransport(cluster: string): Effect.Effect<Transport, OpenError, Scope.Scope> {
     return Effect.suspend(() => {
       if (typeof cluster !== "string")
-        return Effect.fail(RouteError.of("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
+        return Effect.fail(routeError("clusters", `a cluster has a name, which is not ${kindOf(cluster)}`))
       const known = this.#swaps.clusterOf(cluster)
-      if (known === undefined) return Effect.fail(RouteError.of("clusters", `no cluster named ${cluster}`))
+      if (known === undefined) return Effect.fail(routeError("clusters", `no cluster named ${cluster}`))
       return this.#clusters.open(cluster, known)
     })
   }
@@ -418,7 +418,7 @@ class OpenedLeat implements OpenLeat {
       if (unmet.length > 0) return Effect.fail(new RouteError({ faults: unmet }))
       const route = this.#routes.lookup(contract.stream, this.source)
       if (route !== undefined) return Effect.succeed(route)
-      return Effect.fail(RouteError.of("routes", this.#routes.explain(contract.stream, this.source)))
+      return Effect.fail(routeError("routes", this.#routes.explain(contract.stream, this.source)))
     })
   }
 

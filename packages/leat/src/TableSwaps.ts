@@ -13,7 +13,7 @@ import { ownCopy } from "./routes/ownCopy.ts"
 import { isSameSection, planRoutes } from "./routes/planRoutes.ts"
 import type { ReadGroups } from "./routes/ReadGroups.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
-import { type Leg, type Route, RouteError, type RouteFault, Routes } from "./routes/Routes.ts"
+import { type Leg, type Route, RouteError, type RouteFault, Routes, routeError } from "./routes/Routes.ts"
 import type { Moves } from "./moves/Moves.ts"
 import type { OpenClusters, Successor } from "./routes/switch/OpenClusters.ts"
 import { Renewals } from "./routes/switch/Renewals.ts"
@@ -202,7 +202,7 @@ export class TableSwaps {
     const { source, drivers, groups, clusters, inForce, closing } = this.#options
     if (Deferred.isDoneUnsafe(closing)) {
       const message = "the leat is closed, and no table is put in force any more"
-      return Result.fail(RouteError.of("", message))
+      return Result.fail(routeError("", message))
     }
     const contracts = this.#options.contracts()
     return Result.flatMap(Routes.compile(document, { drivers, contracts, source }), (routes) => {

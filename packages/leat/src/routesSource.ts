@@ -14,7 +14,7 @@ import { idleSleep } from "./idleSleep.ts"
 import { openCluster } from "./routes/openCluster.ts"
 import { OpeningWatch } from "./routes/OpeningWatch.ts"
 import type { ReferenceReaders } from "./routes/References.ts"
-import { RouteError, Routes } from "./routes/Routes.ts"
+import { RouteError, Routes, routeError } from "./routes/Routes.ts"
 import { followRoutesFile, isRoutesFile, readRoutesFile } from "./routes/RoutesFile.ts"
 import * as Telemetry from "./Telemetry.ts"
 import type { Driver, TransportError } from "./transport/index.ts"
@@ -206,7 +206,7 @@ function controlOf({ compile, drivers, references }: Beginning, own: ControlledR
     const { version } = running.routes()
     if (compiled.version <= version) {
       const message = `version ${compiled.version} is not higher than ${version}, which is in force; give it a higher number, also to go back to what it says`
-      return yield* RouteError.of("version", message)
+      return yield* routeError("version", message)
     }
     return yield* own.apply(text, typeof reason === "string" ? reason : "", placesOf)
   })
@@ -224,10 +224,10 @@ function controlOf({ compile, drivers, references }: Beginning, own: ControlledR
 function textOf(document: unknown): Effect.Effect<string, RouteError> {
   return Effect.try({
     try: () => JSON.stringify(document),
-    catch: (thrown) => RouteError.of("", `it cannot be written: ${textOfThrown(thrown)}`)
+    catch: (thrown) => routeError("", `it cannot be written: ${textOfThrown(thrown)}`)
   })
 }
 
 function fault(message: string): RouteError {
-  return RouteError.of("control", message)
+  return routeError("control", message)
 }

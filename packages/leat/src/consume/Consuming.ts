@@ -24,7 +24,7 @@ import type { Ledger } from "../ledger/Ledger.ts"
 import type { ReadGroups } from "../routes/ReadGroups.ts"
 import { groupTopicFault } from "../routes/groupTopicFault.ts"
 import { delayKeptFaults, type KeepsMs, retryTopicUseFaults } from "../routes/retryTopicFaults.ts"
-import { type Leg, RouteError, type RouteFault, type SubscriptionSettings } from "../routes/Routes.ts"
+import { type Leg, RouteError, type RouteFault, type SubscriptionSettings, routeError } from "../routes/Routes.ts"
 import type { ReadFallback } from "./FallbackTopics.ts"
 import { forgetIds } from "./forgetIds.ts"
 import { inboxFaultsOfLoop } from "./inboxFaults.ts"
@@ -193,7 +193,7 @@ export class Consuming<T> {
     return Effect.suspend(() => {
       const wrong = group === undefined ? undefined : groupFault(group)
       if (wrong === undefined) return storedRanges(this.#stored, group)
-      return Effect.fail(RouteError.of("group", wrong))
+      return Effect.fail(routeError("group", wrong))
     })
   }
 
@@ -275,7 +275,7 @@ export class Consuming<T> {
     const wrong = this.#retryFaults(settings, options, leg)
     if (wrong.length > 0) return Effect.fail(new RouteError({ faults: wrong }))
     const wrongName = this.#topics.map((topic) => groupTopicFault(topic, group)).find((one) => one !== undefined)
-    if (wrongName !== undefined) return Effect.fail(RouteError.of("group", wrongName))
+    if (wrongName !== undefined) return Effect.fail(routeError("group", wrongName))
     const sourceOptions: SourceOptions<T> = {
       transport: readTransport(),
       cluster: leg.cluster,

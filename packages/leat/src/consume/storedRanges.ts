@@ -10,7 +10,7 @@ import { StoredEvents } from "./StoredEvents.ts"
 import type { Whereabouts } from "./Whereabouts.ts"
 import type { Epoch } from "../control/Placement.ts"
 import { isObject, kindOf, shown } from "../given/takes.ts"
-import { type Leg, RouteError } from "../routes/Routes.ts"
+import { type Leg, type RouteError, routeError } from "../routes/Routes.ts"
 import type { PartitionBounds, Position, Transport, TransportError } from "../transport/index.ts"
 
 /** Positions [from, to) of one partition of a topic in which events of a stream lie. */
@@ -149,7 +149,7 @@ export function readStored<T>(
   range: StoredRange
 ): Stream.Stream<StoredEvent<T>, TransportError | RouteError> {
   const wrong = rangeFault(range)
-  if (wrong !== undefined) return Stream.fail(RouteError.of("range", wrong))
+  if (wrong !== undefined) return Stream.fail(routeError("range", wrong))
   const { cluster, topic, partition, from, to } = range
   if (from >= to) return Stream.empty
   const read = (transport: Transport) =>
@@ -163,7 +163,7 @@ export function readStored<T>(
   if (whereabouts !== undefined) return Stream.unwrap(Effect.map(whereabouts.transportOf(cluster), read))
   if (cluster === leg.cluster) return read(transport)
   const message = `the cluster ${cluster} is none in which this stream lies: it lies in ${leg.cluster}`
-  return Stream.fail(RouteError.of("range.cluster", message))
+  return Stream.fail(routeError("range.cluster", message))
 }
 
 function rangeFault(range: unknown): string | undefined {

@@ -8,7 +8,7 @@ import { textOfThrown } from "../given/thrown.ts"
 import { openCluster } from "../routes/openCluster.ts"
 import { OpeningWatch } from "../routes/OpeningWatch.ts"
 import type { ReferenceReaders } from "../routes/References.ts"
-import { type Leg, type Route, RouteError, Routes } from "../routes/Routes.ts"
+import { type Leg, type Route, type RouteError, Routes, routeError } from "../routes/Routes.ts"
 import { standIns, type StandInName } from "../routes/standIns.ts"
 import { type Driver, type Transport, TransportError } from "../transport/index.ts"
 import { type Control, apply } from "./Control.ts"
@@ -137,7 +137,7 @@ export function meansOf(
       const cluster = routes.clusters.get(name)
       if (cluster !== undefined) return openCluster(cluster, references, new OpeningWatch())
       const message = `no cluster named ${name} is in the document`
-      return Effect.fail(RouteError.of("clusters", message))
+      return Effect.fail(routeError("clusters", message))
     },
     partitions
   }

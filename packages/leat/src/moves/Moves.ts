@@ -24,7 +24,7 @@ import { idleSleep } from "../idleSleep.ts"
 import { compactionOf, isMadeFor, openTopic } from "../publish/openTopic.ts"
 import type { OpenError, Sinks } from "../publish/Sinks.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
-import { type Leg, type Route, RouteError, type Routes, stayedIn } from "../routes/Routes.ts"
+import { type Leg, type Route, RouteError, type Routes, stayedIn, routeError } from "../routes/Routes.ts"
 import type { Transport } from "../transport/index.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
@@ -188,7 +188,7 @@ export class Moves {
     if (asked.readLeg.sink === sink || this.#targetAt(contract.stream, sink) === undefined) return Effect.void
     const refused = (why: string) => {
       const message = `stream ${contract.stream} is on its way to ${sink}, which this process cannot reach: ${why}`
-      return Effect.fail(RouteError.of(path, message))
+      return Effect.fail(routeError(path, message))
     }
     const late = () => refused(`no answer within ${reachedMs / 1000} seconds`)
     const reached = Effect.timeoutOrElse(this.reached(contract, route), { duration: reachedMs, orElse: late })

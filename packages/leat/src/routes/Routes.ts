@@ -47,11 +47,6 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
     Object.defineProperty(this, "faults", { enumerable: false })
   }
 
-  /** One that has one fault. */
-  static of(path: string, message: string): RouteError {
-    return new RouteError({ faults: [{ path, message }] })
-  }
-
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
   }
@@ -60,6 +55,11 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.stack ?? this.message
   }
+}
+
+/** One that has one fault. */
+export function routeError(path: string, message: string): RouteError {
+  return new RouteError({ faults: [{ path, message }] })
 }
 
 /** What a document is compiled against. */

@@ -11,7 +11,7 @@ import { textOfThrown } from "../given/thrown.ts"
 import { idleSleep } from "../idleSleep.ts"
 import * as Telemetry from "../Telemetry.ts"
 import type { ReferenceReaders } from "./References.ts"
-import { RouteError, type RouteFault } from "./Routes.ts"
+import { type RouteError, type RouteFault, routeError } from "./Routes.ts"
 
 /**
  * Where the document is.
@@ -77,7 +77,7 @@ function everyMs(every: unknown): number {
 export function readRoutesFile({ file }: RoutesFile, readers: ReferenceReaders): Effect.Effect<string, RouteError> {
   return Effect.mapError(readers.file(file), (words) => {
     const message = `the file ${file} ${words}; correct the path, or put the file there`
-    return RouteError.of("routes.file", message)
+    return routeError("routes.file", message)
   })
 }
 
@@ -99,7 +99,7 @@ export function followRoutesFile(routes: RoutesFile, following: Following): Effe
   const swap = (text: string): Effect.Effect<void, RouteError> =>
     Effect.catchDefect(
       Effect.suspend(() => following.swap(text)),
-      (thrown) => Effect.fail(RouteError.of("routes", `cannot be read: ${textOfThrown(thrown)}`))
+      (thrown) => Effect.fail(routeError("routes", `cannot be read: ${textOfThrown(thrown)}`))
     )
   return Effect.gen(function* () {
     let { text: inForce } = following

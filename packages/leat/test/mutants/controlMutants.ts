@@ -42,8 +42,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
   {
     name: "a driver that throws over a section ends the following of a file",
     file: "routes/RoutesFile.ts",
-    find: `Effect.fail(RouteError.of("routes", `,
-    replace: `Effect.die(RouteError.of("routes", `,
+    find: `Effect.fail(routeError("routes", `,
+    replace: `Effect.die(routeError("routes", `,
     ...onDisk,
     test: "is refused where putting it in force throws"
   },

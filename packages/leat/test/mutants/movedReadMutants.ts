@@ -301,16 +301,16 @@ export const movedReadMutants: ReadonlyArray<Mutant> = [
   {
     name: "what waits in the retry topics of a place is forgotten with it",
     file: "consume/ReadPlace.ts",
-    find: `if ((yield* Effect.forEach(all, ({ isEmpty }) => isEmpty)).every(Boolean)) return`,
-    replace: `if (all.length > 0) return`,
+    find: `const left = yield* Effect.forEach(besidesOf(reading), ({ isEmpty }) => isEmpty)`,
+    replace: `const left = besidesOf(reading).map(() => true)`,
     foundBy: stories,
     test: "tries again in a place that it has left"
   },
   {
     name: "what fell back is looked for under the name of the first place",
-    file: "consume/ReadPlace.ts",
-    find: `leg: { ...fallback.leg, ...place }`,
-    replace: `leg: { ...place, ...fallback.leg }`,
+    file: "consume/FallbackTopics.ts",
+    find: `fallbackPartitions(name, place) !== undefined`,
+    replace: `fallbackPartitions(name, { cluster: "one", topic: "a" }) !== undefined`,
     foundBy: stories,
     test: "reads what fell back from each place"
   },
