@@ -8,6 +8,7 @@ import { Result } from "effect"
 import { applySaid, type Control, emptyControl } from "./Control.ts"
 import { type ControlEntry, readControl, readEntry } from "./controlCodec.ts"
 import type { SnapshotRecord } from "./ControlRecord.ts"
+import { crc32c } from "../record/crc32c.ts"
 
 /** What stands at a position of the control stream. */
 export interface StoredControl {
@@ -26,6 +27,13 @@ export interface FoldedRecord {
   readonly counts: boolean
 }
 
+/** What was read last, as it can be known again. */
+export interface LastRead {
+  readonly position: bigint
+  /** CRC-32C of its value; of a tombstone -1. */
+  readonly sum: number
+}
+
 /** Snapshots of which some parts are there: so many, and older ones are given up. */
 const begunMax = 16
 
@@ -36,6 +44,7 @@ export class ControlFold {
   #covered: bigint
   #sinceSnapshot = 0
   #unreadable = 0
+  #last: LastRead | undefined
 
   /** `next`: the position behind all that `control` was folded from. */
   constructor(control: Control = emptyControl, next = 0n) {
@@ -68,10 +77,21 @@ export class ControlFold {
     return this.#unreadable
   }
 
+  /** Undefined: nothing was read. */
+  get last(): LastRead | undefined {
+    return this.#last
+  }
+
+  /** Whether another thing stands where the last one was read: what stood there is gone. */
+  isAnother({ position, value }: Pick<StoredControl, "position" | "value">): boolean {
+    return this.#last?.position === position && this.#last.sum !== sumOf(value)
+  }
+
   /** Undefined: it was read before, or is no record. */
   read({ position, timeMs, value }: StoredControl): FoldedRecord | undefined {
     if (position < this.#next) return undefined
     this.#next = position + 1n
+    this.#last = { position, sum: sumOf(value) }
     const found = value === null ? Result.fail("a tombstone") : readEntry(value)
     if (Result.isFailure(found)) {
       this.#unreadable++
@@ -99,6 +119,10 @@ export class ControlFold {
     this.#covered = BigInt(record.upTo)
     this.#sinceSnapshot = 0
   }
+}
+
+function sumOf(value: Uint8Array | null): number {
+  return value === null ? -1 : crc32c(value)
 }
 
 /**

@@ -398,34 +398,44 @@ export class ControlStream {
     { self: this },
     function* () {
       const { transport, topic } = this.#options
-      if (yield* this.#isTrimmed) return yield* Effect.fail<typeof trimmed>(trimmed)
-      const from = { fromPosition: this.#fold.next }
+      const start = yield* this.#start
+      if (start > this.#fold.next) return yield* Effect.fail<typeof trimmed>(trimmed)
+      const { last, next: behind } = this.#fold
+      // What was read last is read once more: others may have written past the end since the stream was put back.
+      const from = { fromPosition: last === undefined || last.position < start ? behind : last.position }
       yield* Stream.runForEach(transport.read(topic, 0, from), ({ records, next }) =>
         Effect.gen({ self: this }, function* () {
           const isGap = (records[0]?.position ?? next) > this.#fold.next
-          if (isGap && (yield* this.#isTrimmed)) return yield* Effect.fail<typeof trimmed>(trimmed)
-          for (const record of records) this.#see(this.#fold.read(record))
+          if (isGap && (yield* this.#start) > this.#fold.next) return yield* Effect.fail<typeof trimmed>(trimmed)
+          for (const record of records) {
+            if (this.#fold.isAnother(record))
+              return yield* this.#lose(`has another record at position ${record.position} than was read there`)
+            this.#see(this.#fold.read(record))
+          }
           this.#fold.passTo(next)
         })
       )
     }
   )
 
-  /**
-   * Whether what is to be read next is gone. Fails for good when the stream ends before what was read: it was put back to an older state, and what
-   * is written in it from now on was not based on what this process knows.
-   */
-  readonly #isTrimmed: Effect.Effect<boolean, TransportError | ControlError> = Effect.suspend(() => {
+  /** Where the stream begins now. Fails for good when it ends before what was read. */
+  readonly #start: Effect.Effect<bigint, TransportError | ControlError> = Effect.suspend(() => {
     const { transport, topic } = this.#options
     if (this.#lost !== undefined) return Effect.fail(this.#lost)
     return Effect.flatMap(transport.bounds(topic), ([bounds]) => {
       const { next } = this.#fold
-      if (bounds === undefined || bounds.end >= next) return Effect.succeed((bounds?.start ?? 0n) > next)
-      const detail = `topic ${topic} ends at position ${bounds.end}, and was read up to ${next}: it was put back to an older state; start this process again`
-      this.#lost = new ControlError({ reason: "Lost", detail })
-      return Effect.fail(this.#lost)
+      if (bounds === undefined || bounds.end >= next) return Effect.succeed(bounds?.start ?? 0n)
+      return this.#lose(`ends at position ${bounds.end}, and was read up to ${next}`)
     })
   })
+
+  /** It was put back to an older state, and what is written in it from now on was not based on what this process knows. Fails for good. */
+  #lose(what: string): Effect.Effect<never, ControlError> {
+    const detail = `topic ${this.#options.topic} ${what}: it was put back to an older state; start this process again`
+    this.#lost = new ControlError({ reason: "Lost", detail })
+    const warned = `the control stream is followed no more, and the places of streams stay as they are known here: ${detail}`
+    return Effect.andThen(Telemetry.warn(warned), Effect.fail(this.#lost))
+  }
 
   readonly #readAgain: Effect.Effect<void, ControlError> = Effect.suspend(() => {
     const { transport, topic } = this.#options

@@ -430,7 +430,14 @@ describe("a control stream whose cluster has faults", () => {
       })
     ))
 
-  it("is not followed any more when it was put back to an older state, and says so", () =>
+  // Records that others have written since, when it is looked at again: of the three that stood there two are lost.
+  it.each([
+    [0, "ends at position 2, and was read up to 3"],
+    [1, "has another record at position 2 than was read there"],
+    [40, "has another record at position 2 than was read there"]
+  ])("is not followed any more when it was put back to an older state, and says so: %s", (written, sentence) => {
+    const told: Array<string> = []
+    const logger = Logger.make(({ message }) => void told.push(String(message)))
     story(
       Effect.gen(function* () {
         const inner = memoryTransport(new MemoryBroker())
@@ -446,16 +453,19 @@ describe("a control stream whose cluster has faults", () => {
         yield* one.write(table(1))
         const other = yield* opened(older, "other")
         yield* other.write(table(0, "of another time"))
+        for (let count = 0; count < written; count++) yield* other.write(table(count + 1))
         now = older
         yield* Effect.sleep("3 seconds")
-        expect(one.trouble).toContain("Lost: topic leat-control ends at position 2, and was read up to 3")
-        for (const base of [1, 2, 3, 4]) yield* other.write(table(base))
+        expect(one.trouble).toContain(`Lost: topic leat-control ${sentence}`)
+        for (const base of [1, 2, 3, 4].map((more) => more + written)) yield* other.write(table(base))
         yield* Effect.sleep("3 seconds")
         expect(one.trouble).toContain("it was put back to an older state; start this process again")
         expect(one.control.version).toBe(2)
         expect(yield* reasonOf(one.write(table(2)))).toBe("Lost")
-      })
-    ))
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    )
+    expect(told.filter((line) => line.includes("is followed no more"))).toEqual([expect.stringContaining(sentence)])
+  })
 
   it("converges over faults by chance: what counts counts for all, what is unreachable is not there", () => {
     for (let seed = 1; seed <= 25; seed++) {

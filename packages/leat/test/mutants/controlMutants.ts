@@ -74,9 +74,25 @@ export const controlMutants: ReadonlyArray<Mutant> = [
     test: "goes by the first copy where it reads two at once"
   },
   {
+    name: "a control stream that was put back is followed once others have written past its end",
+    file: "control/ControlStream.ts",
+    find: `if (this.#fold.isAnother(record))`,
+    replace: `if (false as boolean)`,
+    foundBy: "control/ControlStream.test.ts",
+    test: "put back to an older state, and says so: 40"
+  },
+  {
+    name: "nobody is told that the control stream is followed no more",
+    file: "control/ControlStream.ts",
+    find: `Effect.andThen(Telemetry.warn(warned), Effect.fail(this.#lost))`,
+    replace: `Effect.fail(this.#lost)`,
+    foundBy: "control/ControlStream.test.ts",
+    test: "put back to an older state, and says so: 0"
+  },
+  {
     name: "a gap in the control stream is passed over",
     file: "control/ControlStream.ts",
-    find: `if (isGap && (yield* this.#isTrimmed))`,
+    find: `if (isGap && (yield* this.#start) > this.#fold.next)`,
     replace: `if (isGap && this.#lost !== undefined)`,
     ...atTheStream,
     test: "are begun from anew by who is overtaken by a trim"
