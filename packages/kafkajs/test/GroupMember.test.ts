@@ -16,6 +16,9 @@ class FakeCoordinator {
   heartbeatCode = 0
   /** How long the others take to join, in milliseconds. */
   joinMs = 0
+  /** How long it takes to be connected to, in milliseconds. */
+  connectMs = 0
+  left = 0
   /** What the next assignments are refused with. */
   readonly syncCodes: Array<number> = []
   /** Generations that commits were sent in, and how to answer each. */
@@ -30,7 +33,7 @@ class FakeCoordinator {
       topic: () => Promise.resolve({ id: undefined, partitions: 1, leaders: new Map() }),
       // Nothing is ever fetched.
       link: (purpose: string) => (purpose === "ask" ? Promise.resolve(link) : new Promise(() => undefined)),
-      coordinator: () => Promise.resolve(link),
+      coordinator: () => sleep(this.connectMs).then(() => link),
       forgetCoordinator: () => undefined,
       closePurpose: () => undefined
     }
@@ -43,6 +46,9 @@ class FakeCoordinator {
         this.heartbeatCode = 0
         await sleep(this.joinMs)
         return { errorCode: 0, generationId: ++this.joins, leaderId: "another", memberId: "one", members: [] }
+      case "LeaveGroup":
+        this.left++
+        return { errorCode: 0 }
       case "Heartbeat":
         return { errorCode: this.heartbeatCode }
       case "OffsetCommit": {
@@ -76,6 +82,25 @@ describe("a member whose group takes as long as a session to join", () => {
     await until(() => coordinator.joins === 3 || failures.length > 0)
     expect(failures).toEqual([])
     await member.leave()
+  })
+})
+
+describe("a member that leaves", () => {
+  it("has left when it is told so once more, before the connections are closed", async () => {
+    const coordinator = new FakeCoordinator()
+    const membership = { topic: "t", group: "g", from: "earliest", drainMs: 1000, sessionMs: 3000 } as const
+    const member = new GroupMember(coordinator.brokers(5000), membership, {
+      given: () => undefined,
+      failed: () => undefined
+    })
+    void member.run()
+    await until(() => coordinator.joins === 1)
+    await sleep(20)
+    coordinator.connectMs = 200
+    // It has no lanes, so this leaves already.
+    member.takeNoMore()
+    await member.leave()
+    expect(coordinator.left).toBe(1)
   })
 })
 

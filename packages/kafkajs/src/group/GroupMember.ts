@@ -64,6 +64,8 @@ export class GroupMember implements LaneHolder, Committer {
   #isOver = false
   /** The join in progress. */
   #joining: Promise<void> | undefined
+  /** Resolves when the coordinator has been told that it has left, or has not answered. */
+  #left: Promise<void> = Promise.resolve()
   #hasJoined = false
   #wantsToRejoin = false
   /** Instant of `monotonicMs` at which the coordinator last confirmed this member. */
@@ -109,14 +111,21 @@ export class GroupMember implements LaneHolder, Committer {
     const memberId = this.#memberId
     this.#memberId = ""
     this.#stop()
-    if (memberId !== "") await this.#leaveAs(memberId)
+    if (memberId !== "") void this.#leaveAs(memberId)
     // Without a member id there is nothing to send LeaveGroup for; the other members would wait until its session expires.
     else if (this.#joining !== undefined) await Promise.race([this.#joining.catch(() => undefined), sleep(leaveMs)])
+    // Begun by this call, or by one before: whoever closes the connections next would cut it off.
+    await this.#left
     this.#brokers.closePurpose(this.#purpose)
     this.#brokers.closePurpose(`${this.#purpose} fetch`)
   }
 
-  async #leaveAs(memberId: string): Promise<void> {
+  #leaveAs(memberId: string): Promise<void> {
+    this.#left = this.#sendLeave(memberId)
+    return this.#left
+  }
+
+  async #sendLeave(memberId: string): Promise<void> {
     const { group } = this.#membership
     try {
       // On another connection than the member's, where a JoinGroup request may be waiting.
