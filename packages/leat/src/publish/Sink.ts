@@ -122,7 +122,9 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     const ofFallback = fallback && {
       canFence: (partition: WritePartition) => this.fallback?.fences(partition as PumpedPartition) === true
     }
-    this.writing = { rules: this.rules, pipeline, canFence: this.canFence, fallback: ofFallback, trip }
+    // What has no answer is sent again behind what was stored meanwhile: of a state that copy would be the last word.
+    const inFlightMax = compaction ? 1 : pipeline
+    this.writing = { rules: this.rules, pipeline: inFlightMax, canFence: this.canFence, fallback: ofFallback, trip }
     this.#pump = pump
     this.incarnation = incarnation
     this.isCompacted = compaction !== undefined

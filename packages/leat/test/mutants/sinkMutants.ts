@@ -209,6 +209,14 @@ export const sinkMutants: ReadonlyArray<Mutant> = [
     test: "is given to nobody at the cost"
   },
   {
+    name: "of a compacted topic several ranges are on their way at once",
+    file: "publish/Sink.ts",
+    find: `compaction ? 1 : pipeline`,
+    replace: `pipeline`,
+    foundBy: "publish/lateAnswers.test.ts",
+    test: "where an answer takes 2500 ms"
+  },
+  {
     name: "closing waits a thousand times as long as it may",
     file: "publish/Sink.ts",
     find: `this.#emptied(drainMs - spillMs, begin)`,
