@@ -23,8 +23,16 @@ export class FakeProducer implements Producer {
   readonly hasPositions: boolean
   /** Code with which the n-th message from now on is refused. */
   refusal: { after: number; readonly code: number } | undefined
+  /** Whether flushes last until `endFlush`. */
+  isFlushHeld = false
+  /** Messages that were handed over while a flush was running: the real one may send them apart from those that follow. */
+  cut = 0
   isAway = false
   probes = 0
+  /** Flushes so far. */
+  flushes = 0
+  #running = 0
+  #endFlush: (() => void) | undefined
   readonly #outstanding = new Map<number, Array<Message>>()
   readonly #produced = new Map<number, number>()
   readonly #acknowledged = new Map<number, number>()
@@ -54,6 +62,7 @@ export class FakeProducer implements Producer {
       this.refusal = undefined
       throw Object.assign(new Error("refused"), { code })
     }
+    if (this.#running > 0) this.cut++
     const number = (this.#produced.get(partition) ?? 0) + 1
     this.#produced.set(partition, number)
     const queue = this.#outstanding.get(partition) ?? []
@@ -95,10 +104,20 @@ export class FakeProducer implements Producer {
   }
 
   flush(_timeoutMs: number, done: (error: ClientError | null | undefined) => void): void {
-    setImmediate(() => {
-      const isEmpty = this.outstanding === 0
-      done(isEmpty ? null : { code: -185, message: "" })
-    })
+    this.flushes++
+    this.#running++
+    this.#endFlush = () =>
+      void setImmediate(() => {
+        this.#running--
+        done(this.outstanding === 0 ? null : { code: -185, message: "" })
+      })
+    if (!this.isFlushHeld) this.endFlush()
+  }
+
+  /** Ends the flush that runs, if one does, a turn of the loop later. */
+  endFlush(): void {
+    this.#endFlush?.()
+    this.#endFlush = undefined
   }
 
   getMetadata(_options: object, done: (error: ClientError | null, metadata: Metadata) => void): void {

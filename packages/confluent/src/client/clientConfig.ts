@@ -8,8 +8,12 @@ import type { ClientConfig } from "./client.ts"
 import type { Compression } from "./compression.ts"
 import { transportName } from "./failure.ts"
 
-/** Bytes of a record beside its key, headers and value, with its batch; an upper bound. */
-const overheadBytes = 64 * 1024
+/** Most records of one request: the most that librdkafka takes. */
+export const requestRecordsMax = 1_000_000
+/** The most that librdkafka takes as `message.max.bytes`. */
+const limitless = 1_000_000_000
+/** Longer than a range may take to be produced, record by record, while the machine is busy; in milliseconds. */
+const lingerMs = 1000
 /** Lifetime of a token without an expiry, in milliseconds. */
 const tokenMsMax = 3_600_000
 /** Records and bytes that librdkafka prefetches for a consumer, beyond those in the lanes. */
@@ -46,7 +50,6 @@ export interface ProducerOptions extends KafkaOptions {
 
 /** Configuration of a producer that sends each record exactly once and in order, until it is stopped. */
 export function producerConfig(options: ProducerOptions, hasPositions: boolean): ClientConfig {
-  const recordBytesMax = options.recordBytesMax ?? kafkaDefaults.recordBytesMax
   return {
     ...commonConfig(options),
     "enable.idempotence": true,
@@ -56,14 +59,16 @@ export function producerConfig(options: ProducerOptions, hasPositions: boolean):
     // No limit: a deadline ends the wait for the answer, and the records stay in order behind the one in doubt.
     "message.timeout.ms": 0,
     "request.timeout.ms": options.requestMs ?? kafkaDefaults.requestMs,
-    // Each range is followed by a flush, which ends the linger: without it librdkafka cuts a range into several requests, and stores the
-    // later ones when a broker refuses an earlier one.
-    "linger.ms": 5,
+    // One range is one request (see `Outlet`): each is followed by flushes, which end the linger.
+    "linger.ms": lingerMs,
+    // `ConfluentWriter` cuts a range that is too long for one request, and librdkafka none.
+    "batch.size": limitless,
+    "message.max.bytes": limitless,
+    "batch.num.messages": requestRecordsMax,
     // leat has batched already, and bounds memory itself.
     "compression.codec": options.compression ?? "none",
     "queue.buffering.max.messages": 0,
     "queue.buffering.max.kbytes": 2_147_483_647,
-    "message.max.bytes": Math.min(1_000_000_000, Math.max(1_000_000, recordBytesMax + overheadBytes)),
     "statistics.interval.ms": hasPositions ? 0 : 200,
     "delivery.report.only.error": !hasPositions,
     // Failure reports carry the value too: equal keys are common.

@@ -6,6 +6,7 @@
 import { monotonicMs } from "../client/clock.ts"
 import { Effect } from "effect"
 import type { EffectWriter, OutgoingBatch, Position, Run, TransportError } from "leat/transport"
+import { requestRecordsMax } from "../client/clientConfig.ts"
 import { failure } from "../client/failure.ts"
 import type { Outlet } from "./Outlet.ts"
 import { unknownRun } from "./Sent.ts"
@@ -26,6 +27,11 @@ export interface WriterOptions {
  * by default.
  */
 const introducedMs = 15 * 60_000
+
+/** A request has at least so many bytes, if there are as many: brokers take 1 MiB by default. */
+const requestBytes = 1_000_000
+/** Bytes that a record takes in a request beside its key, headers and value; an upper bound. */
+const overheadBytes = 16
 
 /** A send in doubt: leat got the outcome "unknown". */
 interface Doubt {
@@ -195,8 +201,8 @@ export class ConfluentWriter implements EffectWriter {
   }
 
   /** Hands the unknown runs to the producer; `tell` gets all of them. */
-  #handOver(outlet: Outlet, { partition, batch }: PendingSend, runs: ReadonlyArray<Run>, tell: Tell): void {
-    const known = this.#introduced.get(partition)
+  #handOver(outlet: Outlet, pending: PendingSend, runs: ReadonlyArray<Run>, tell: Tell): void {
+    const known = this.#introduced.get(pending.partition)
     if (known !== undefined) known.untilMs = monotonicMs() + introducedMs
     const told: Array<Run> = runs.filter(({ fate }) => fate !== "unknown")
     let unanswered = 1
@@ -207,11 +213,41 @@ export class ConfluentWriter implements EffectWriter {
     for (const { fate, from, to } of runs) {
       if (fate !== "unknown") continue
       unanswered++
-      const { sent, refused } = outlet.send(this.#options.topic, partition, batch, from, to, add)
-      told.push(...refused)
-      if (sent === undefined) unanswered--
+      this.#inRequests(outlet, pending, from, to, add)
     }
     add([])
+  }
+
+  /** Sends records [from, to), a request at a time: nothing is stored behind what is refused. */
+  #inRequests(outlet: Outlet, pending: PendingSend, from: number, to: number, tell: Tell): void {
+    const { partition, batch, isWaiting } = pending
+    const { topic } = this.#options
+    const end = this.#requestEnd(batch, from, to)
+    if (end === to) return outlet.send(topic, partition, batch, from, to, tell)
+    outlet.send(topic, partition, batch, from, end, (runs) => {
+      const isStored = runs.every(({ fate }) => fate === "stored")
+      if (isStored && isWaiting())
+        return this.#inRequests(outlet, pending, end, to, (more) => tell(joined([...runs, ...more])))
+      // What is behind a failure has none of its own.
+      const why = `${topic}/${partition}: the deadline came before its request`
+      const late = isStored ? { error: failure("Unavailable", "send", why) } : {}
+      tell([...runs, { from: end, to, fate: "notStored", ...late }])
+    })
+  }
+
+  /** Behind the last record of [from, to) that fits one request; at least one does. */
+  #requestEnd(batch: OutgoingBatch, from: number, to: number): number {
+    const bytesMax = Math.max(requestBytes, this.#options.recordBytesMax) - batch.noticeBytes
+    const fits = (end: number) =>
+      batch.rangeBytes(from, end) + overheadBytes * (end - from) <= bytesMax && end - from <= requestRecordsMax
+    if (fits(to)) return to
+    let [low, high] = [from + 1, to]
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (fits(middle)) low = middle
+      else high = middle
+    }
+    return low
   }
 
   /** T12: a batch with a record over the limit is rejected whole, so that no record behind it is stored before leat has decided. */

@@ -8,6 +8,10 @@
  *   which everything is acknowledged.
  *
  * Failure reports arrive by another way than the end of a flush: they are awaited before anything counts as stored.
+ *
+ * One range is one request: were it cut, a broker could refuse the first part for good and store the second, and the retry of the first would
+ * stand behind it. While a flush runs, librdkafka sends whatever is queued, be it half a range. So a range that comes meanwhile waits for the
+ * end of the flush, 1 ms at most; the linger is longer than any range takes to be produced, and flushes go on until all is settled.
  */
 import type { OutgoingBatch, Run } from "leat/transport"
 import { acknowledgedMessages } from "./acknowledgedMessages.ts"
@@ -17,10 +21,14 @@ import type { ClientError, DeliveryReport, Producer } from "../client/client.ts"
 import { clientCodes, codeOfThrown, failure, failureOf } from "../client/failure.ts"
 import { type PartitionState, PartitionStates, Sent, unknownRun } from "./Sent.ts"
 
-/** Age from which a round is slow, in milliseconds: then statistics are parsed, and flushes are further apart. */
+/** Longest flush, in milliseconds: so long may a range wait for its turn. With 0 it may end before the threads of librdkafka see it. */
+const flushMs = 1
+/** Age from which a round is slow, in milliseconds: then statistics are parsed, and flushes are further apart if nothing new was sent. */
 const slowAfterMs = 100
 /** Pause between two flushes of a slow round, in milliseconds. */
 const slowLookMs = 10
+/** Longest flush behind such a pause: a range that a busy machine has left behind shall be seen. */
+const slowFlushMs = 5
 /** Turns of the event loop without a failure report after which no more are expected. */
 const quietTurns = 2
 
@@ -31,6 +39,15 @@ const ending: ReadonlySet<number> = new Set([
   clientCodes.FATAL,
   clientCodes.INCONSISTENT
 ])
+
+/** A range that is handed over. */
+interface Handed {
+  readonly state: PartitionState
+  readonly batch: OutgoingBatch
+  readonly from: number
+  readonly to: number
+  readonly tell: (runs: ReadonlyArray<Run>) => void
+}
 
 export interface OutletOptions {
   /** A report for each record: every run has its position. */
@@ -49,11 +66,15 @@ export class Outlet {
   readonly #states = new PartitionStates()
   /** In the order of sending. */
   #unsettled: Array<Sent> = []
+  /** Ranges that wait for the end of a flush, in the order they came. */
+  readonly #waiting: Array<Handed> = []
   #sends = 0
   /** Sends with a lower number have nothing in flight. */
   #proven = 0
   #opaque = 0
   #isFlushing = false
+  /** Whether a flush begins once the turn of the event loop has handed over what it has. */
+  #isFlushDue = false
   #timer: NodeJS.Timeout | undefined
   #failures = 0
 
@@ -67,7 +88,7 @@ export class Outlet {
 
   /** True while nothing is in flight. */
   get isSettled(): boolean {
-    return this.#unsettled.length === 0
+    return this.#unsettled.length === 0 && this.#waiting.length === 0
   }
 
   /** Whether the cluster can be reached, as far as is known; where it was away, a promise of the answer. */
@@ -75,7 +96,7 @@ export class Outlet {
     return this.#reachability.now
   }
 
-  /** Sends records [from, to). The runs that librdkafka rejects are returned at once; `tell` gets the outcome of the rest. */
+  /** Sends records [from, to); `tell` gets the outcome, at once where librdkafka rejects all of them. */
   send(
     topic: string,
     partition: number,
@@ -83,54 +104,31 @@ export class Outlet {
     from: number,
     to: number,
     tell: (runs: ReadonlyArray<Run>) => void
-  ): { readonly sent: Sent | undefined; readonly refused: ReadonlyArray<Run> } {
+  ): void {
     const state = this.#states.of(topic, partition)
-    const firstOpaque = this.#opaque
-    let refused: ReadonlyArray<Run> = []
-    let index = from
-    try {
-      for (; index < to; index++) {
-        this.#producer.produce(
-          topic,
-          partition,
-          batch.value(index),
-          batch.key(index),
-          // 0 means no time; librdkafka then sets the current one.
-          batch.timeMs(index) || undefined,
-          this.#options.hasPositions ? this.#opaque++ : undefined,
-          headersOf(batch, index)
-        )
-      }
-    } catch (error) {
-      refused = [this.#refusal(error, index, to, `${topic}/${partition}`)]
-      if (this.#options.hasPositions) this.#opaque = firstOpaque + index - from
-    }
-    if (index === from) return { sent: undefined, refused }
-    state.produced += index - from
-    const place = {
-      number: this.#sends++,
-      firstOpaque,
-      sentAtMs: this.#options.nowMs(),
-      hasPositions: this.#options.hasPositions
-    }
-    const sent = new Sent(state, batch, from, index, place, tell)
-    state.unsettled.push(sent)
-    this.#unsettled.push(sent)
-    if (this.#options.hasPositions) this.#push()
-    else this.#round()
-    return { sent, refused }
+    const handed: Handed = { state, batch, from, to, tell }
+    // One record cannot be cut.
+    if (!this.#isFlushing || (to - from === 1 && state.waiting === 0)) return this.#produce(handed)
+    state.waiting++
+    this.#waiting.push(handed)
   }
 
   /** Calls `then` once every record sent to the partition has an outcome. */
   whenSettled(topic: string, partition: number, then: () => void): void {
     const state = this.#states.find(topic, partition)
-    if (state === undefined || state.unsettled.length === 0) then()
+    if (state === undefined || isSettled(state)) then()
     else state.whenSettled.push(then)
   }
 
   /** Ends everything in flight with the outcome "unknown": the client is closed, or did not answer in time. */
   giveUp(why: string): void {
     clearTimeout(this.#timer)
+    for (const { state, from, to, tell } of this.#waiting.splice(0)) {
+      state.waiting--
+      const error = failure("Unavailable", "send", `${state.topic}/${state.partition}: ${why}`)
+      tell([{ from, to, fate: "notStored", error }])
+      tellSettled(state)
+    }
     for (const sent of this.#unsettled.splice(0)) {
       const { topic, partition } = sent.state
       this.#settle(sent, [unknownRun(sent.from, sent.to, `${topic}/${partition}`, why)])
@@ -155,38 +153,87 @@ export class Outlet {
     return { from, to, fate: "notStored", error: reason ?? failureOf({ code: code ?? -1, message: "" }, "send", what) }
   }
 
-  /** Ends the linger of what was sent. The reports tell the outcome. */
-  #push(): void {
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    const upTo = this.#sends
-    this.#flush(1, () => {
-      this.#isFlushing = false
-      if (this.#sends > upTo && this.#unsettled.length > 0) this.#push()
+  /** Hands a range to librdkafka. No flush is running. */
+  #produce({ state, batch, from, to, tell }: Handed): void {
+    const { topic, partition } = state
+    const { hasPositions } = this.#options
+    const firstOpaque = this.#opaque
+    let refused: ReadonlyArray<Run> = []
+    let index = from
+    try {
+      for (; index < to; index++) {
+        this.#producer.produce(
+          topic,
+          partition,
+          batch.value(index),
+          batch.key(index),
+          // 0 means no time; librdkafka then sets the current one.
+          batch.timeMs(index) || undefined,
+          hasPositions ? this.#opaque++ : undefined,
+          headersOf(batch, index)
+        )
+      }
+    } catch (error) {
+      refused = [this.#refusal(error, index, to, `${topic}/${partition}`)]
+      if (hasPositions) this.#opaque = firstOpaque + index - from
+    }
+    if (index === from) {
+      tell(refused)
+      return tellSettled(state)
+    }
+    state.produced += index - from
+    const place = { number: this.#sends++, firstOpaque, sentAtMs: this.#options.nowMs(), hasPositions }
+    const told = refused.length === 0 ? tell : (runs: ReadonlyArray<Run>) => tell([...runs, ...refused])
+    const sent = new Sent(state, batch, from, index, place, told)
+    state.unsettled.push(sent)
+    this.#unsettled.push(sent)
+    this.#flushSoon()
+  }
+
+  #produceWaiting(): void {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      next.state.waiting--
+      this.#produce(next)
+    }
+  }
+
+  /** What is handed over in the same turn of the event loop is flushed together. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    setImmediate(() => {
+      this.#isFlushDue = false
+      this.#round()
     })
   }
 
-  #round(): void {
+  #round(timeoutMs = flushMs): void {
     const last = this.#unsettled.at(-1)
     if (this.#isFlushing || this.#timer !== undefined || last === undefined || last.number < this.#proven) return
     this.#isFlushing = true
     const upTo = this.#sends
-    const isSlow = this.#options.nowMs() - (this.#unsettled[0]?.sentAtMs ?? 0) > slowAfterMs
-    this.#flush(isSlow ? 0 : 1, (error) => {
+    this.#flush(timeoutMs, (error) => {
       this.#isFlushing = false
-      if (!error) {
-        // A round that ended proves that the cluster can be reached.
-        this.#reachability.answered()
-        this.#proven = upTo
-        this.#whenQuiet(() => this.#settleBefore(upTo))
-      }
-      const oldestMs = this.#unsettled[0]?.sentAtMs ?? Number.POSITIVE_INFINITY
-      if (!error || this.#options.nowMs() - oldestMs < slowAfterMs) return this.#round()
+      if (!error) this.#provenBefore(upTo)
+      this.#produceWaiting()
+      const newestMs = this.#unsettled.at(-1)?.sentAtMs ?? Number.POSITIVE_INFINITY
+      if (!error || this.#options.nowMs() - newestMs < slowAfterMs) return this.#round()
       this.#timer = setTimeout(() => {
         this.#timer = undefined
-        this.#round()
+        this.#round(slowFlushMs)
       }, slowLookMs)
     })
+  }
+
+  /** A flush that returned OK: nothing with a lower number is in flight. */
+  #provenBefore(number: number): void {
+    this.#proven = number
+    if (this.#options.hasPositions) return
+    // It proves that the cluster can be reached.
+    this.#reachability.answered()
+    this.#whenQuiet(() => this.#settleBefore(number))
   }
 
   /** Runs in a thread of libuv. A closed client throws. */
@@ -302,8 +349,16 @@ export class Outlet {
     const place = state.unsettled.indexOf(sent)
     if (place >= 0) state.unsettled.splice(place, 1)
     sent.settle(runs)
-    if (state.unsettled.length === 0) for (const then of state.whenSettled.splice(0)) then()
+    tellSettled(state)
   }
+}
+
+function isSettled({ unsettled, waiting }: PartitionState): boolean {
+  return unsettled.length === 0 && waiting === 0
+}
+
+function tellSettled(state: PartitionState): void {
+  if (isSettled(state)) for (const then of state.whenSettled.splice(0)) then()
 }
 
 function headersOf(batch: OutgoingBatch, index: number): ReadonlyArray<object> | undefined {

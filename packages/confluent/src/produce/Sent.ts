@@ -9,6 +9,8 @@ export interface PartitionState {
   readonly partition: number
   /** Messages sent so far. */
   produced: number
+  /** Ranges that are not handed to librdkafka yet. */
+  waiting: number
   /** In the order of sending. */
   readonly unsettled: Array<Sent>
   /** Failure reports that are not attributed to a range yet. */
@@ -34,7 +36,7 @@ export class PartitionStates {
     }
     let state = partitions.get(partition)
     if (state === undefined) {
-      state = { topic, partition, produced: 0, unsettled: [], reports: [], whenSettled: [] }
+      state = { topic, partition, produced: 0, waiting: 0, unsettled: [], reports: [], whenSettled: [] }
       partitions.set(partition, state)
     }
     return state
