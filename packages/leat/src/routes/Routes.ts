@@ -53,7 +53,7 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
   }
 
   override get message(): string {
-    return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
+    return this.faults.map(({ path, message }) => (path === "" ? message : `${String(path)}: ${message}`)).join("\n")
   }
 
   /** What `console.log` prints: the message with all faults, and where it comes from. */
