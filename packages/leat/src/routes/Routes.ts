@@ -49,11 +49,13 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
 
   /** One that has one fault. */
   static of(path: string, message: string): RouteError {
+    takes("RouteError.of", "a path, as a text", typeof path === "string", path)
+    takes("RouteError.of", "a message, as a text", typeof message === "string", message)
     return new RouteError({ faults: [{ path, message }] })
   }
 
   override get message(): string {
-    return this.faults.map(({ path, message }) => (path === "" ? message : `${String(path)}: ${message}`)).join("\n")
+    return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
   }
 
   /** What `console.log` prints: the message with all faults, and where it comes from. */
