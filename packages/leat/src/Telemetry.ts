@@ -3,7 +3,7 @@
  * in development, and so stand in one place). leat emits through Effect's Tracer and Metric; the application picks the
  * exporter. Spans are made per batch sent and per event processed, never per event published.
  */
-import { Clock, Context, Effect, Exit, type Fiber, Metric, Option, References, Tracer } from "effect"
+import { Cause, Clock, Context, Effect, Exit, type Fiber, Metric, Option, References, Tracer } from "effect"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import { fromInput } from "effect/http/Headers"
 
@@ -196,9 +196,24 @@ function endingOf(span: Tracer.Span, context: Context.Context<never>): EndSpan {
   }
 }
 
-/** Tells the log of the application. A logger that throws keeps nothing of leat's from going on. */
-export function warn(sentence: string): Effect.Effect<void> {
-  return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)
+/**
+ * Tells the log of the application. A logger that throws keeps nothing of leat's from going on. `error`: what somebody else's code has thrown; its stack
+ * is logged as a cause. What is no error has none, and may be data of an event.
+ */
+export function warn(sentence: string, error?: unknown): Effect.Effect<void> {
+  const plain = Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)
+  if (!isError(error)) return plain
+  // A stack that cannot be read must not hide the sentence.
+  return Effect.catchDefect(Effect.logWarning(sentence, Cause.fail(error)), () => plain)
+}
+
+function isError(thrown: unknown): boolean {
+  try {
+    return thrown instanceof Error
+  } catch {
+    // A proxy that is revoked.
+    return false
+  }
 }
 
 /** As `warn`, of what is as it should be and people want to know. */

@@ -9,6 +9,7 @@ import type { ToSetAside } from "./SetAside.ts"
 import type { SourceOptions } from "./SourceOptions.ts"
 import type { TransportReason } from "../reasons.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
+import { LetterTeller } from "../transport/LetterTeller.ts"
 
 /** One record that is to be stored there, and who hears of it. */
 export interface Putting {
@@ -31,13 +32,16 @@ export class AsideTopics {
   readonly #options: Options
   readonly #letters: DeadLetters
   readonly #retries: DeadLetters
+  readonly #teller: LetterTeller
 
   constructor(options: Options) {
     this.#options = options
     const { transport, topic, lettersOf = topic, tier = 0, group, stream, context, scheduler } = options
     const who = `the group ${group} of ${stream}`
     const written = { transport, topic: lettersOf, who, waiting: "their keys wait", context, scheduler }
-    this.#letters = new DeadLetters({ ...written, deadLetters: deadLetterTopics(lettersOf, group).deadLetters })
+    const { deadLetters } = deadLetterTopics(lettersOf, group)
+    this.#letters = new DeadLetters({ ...written, deadLetters })
+    this.#teller = new LetterTeller({ who, deadLetters, context })
     this.#retries = new DeadLetters({
       ...written,
       deadLetters: retryTopic(lettersOf, group, tier + 1),
@@ -53,7 +57,7 @@ export class AsideTopics {
     const { topic, group, tier = 0, onMoved } = this.#options
     const recordAt = deadLetterOf(one, slice, { topic, group, partition })
     const record = () => recordAt(atMs())
-    if (one.move === undefined) return this.#letters.put({ partition, record, isWanted, done })
+    if (one.move === undefined) return this.#putLetter(one, { partition, record, isWanted, done })
     const moved: Putting["done"] = (fault, reason) => {
       done(fault, reason)
       if (fault === undefined) onMoved?.(tier + 1)
@@ -61,8 +65,24 @@ export class AsideTopics {
     this.#retries.put({ partition, record, isWanted, done: moved })
   }
 
+  #putLetter({ held, tag, detail, error }: ToSetAside, letter: Parameters<DeadLetters["put"]>[0]): void {
+    const { topic } = this.#options
+    const { attempts, position } = held
+    const { partition, done } = letter
+    const told: Putting["done"] = (fault, reason) => {
+      done(fault, reason)
+      if (fault !== undefined) return
+      const place = `position ${position} of partition ${partition} of ${topic}`
+      this.#teller.stored({ tag, detail, attempts, place, error })
+    }
+    this.#letters.put({ ...letter, done: told })
+  }
+
   /** As `DeadLetters.close`. */
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.all([this.#letters.close, this.#retries.close], { concurrency: "unbounded", discard: true })
+    Effect.andThen(
+      Effect.all([this.#letters.close, this.#retries.close], { concurrency: "unbounded", discard: true }),
+      this.#teller.close
+    )
   )
 }

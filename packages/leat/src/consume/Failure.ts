@@ -8,6 +8,8 @@ export interface FailedWith {
   readonly detail?: string
   /** It could not be decoded: no handler had it. */
   readonly isUnread?: boolean
+  /** As it was thrown. */
+  readonly error?: unknown
 }
 
 /** How a handler ended, when it did not succeed. */
@@ -33,6 +35,13 @@ export interface ReadHalted {
   readonly attempts: number
   /** One sentence for a person. */
   readonly detail: string
+  /** What the handler failed with; absent when no handler did. Not enumerable: who prints a halt gets no stack. */
+  readonly error?: unknown
+}
+
+/** A halt with what the handler failed with. */
+export function haltWith<H extends ReadHalted>(halt: H, error: unknown): H {
+  return error === undefined ? halt : Object.defineProperty(halt, "error", { value: error, enumerable: false })
 }
 
 /** What a call of a driver ended with: what it dies of is none of its own errors. */

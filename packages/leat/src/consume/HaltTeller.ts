@@ -10,10 +10,10 @@ interface ToldOf {
 
 export class HaltTeller {
   readonly #of: ToldOf
-  readonly #warn: (text: string) => void
+  readonly #warn: (text: string, error: unknown) => void
   #told: ReadonlySet<ReadHalted> = new Set()
 
-  constructor(of: ToldOf, warn: (text: string) => void) {
+  constructor(of: ToldOf, warn: (text: string, error: unknown) => void) {
     this.#of = of
     this.#warn = warn
   }
@@ -30,7 +30,8 @@ export class HaltTeller {
       const { scope, tag, detail, attempts, position } = halt
       const what = scope === "lane" ? "stands" : "stands with one key"
       this.#warn(
-        `the group ${group} of ${stream} ${what} on partition ${partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`
+        `the group ${group} of ${stream} ${what} on partition ${partition} at position ${position} until it is resumed: ${tag} after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}: ${detail}`,
+        halt.error
       )
     }
   }

@@ -11,6 +11,7 @@ import { InboxVerdict } from "./InboxVerdict.ts"
 import { attemptMs, type Policy } from "../Policy.ts"
 import { PartlyFailed } from "./PartlyFailed.ts"
 import type { FailedWith } from "./Failure.ts"
+import type { Failures } from "../ledger/Failures.ts"
 import { readEvent } from "./readEvent.ts"
 import type { ReadLane } from "./ReadLane.ts"
 import { type EventBatch, type Handler, NoEvent, type SourceOptions } from "./SourceOptions.ts"
@@ -52,6 +53,7 @@ interface Waiting {
 export class Handling<T> {
   readonly #options: SourceOptions<T>
   readonly #parts: HandlingParts
+  readonly #failures: Failures
   /** In the order in which they began. */
   readonly #waiting = new Map<Fiber.Fiber<unknown, unknown>, Waiting>()
   /** What the record that was read last says of itself; undefined while nobody had to look. */
@@ -68,6 +70,7 @@ export class Handling<T> {
     this.#options = options
     this.#parts = parts
     this.#limitMs = attemptMs(policy)
+    this.#failures = options.ledger.group(options.group, options.stream).failures
   }
 
   /** Attempts that begin from now on have the time that this policy gives them. */
@@ -115,7 +118,7 @@ export class Handling<T> {
       else this.#startBatch(handler, held, slice, nowMs)
     } catch (error) {
       // Handlers and contracts are guarded where they are called: this is a fault of leat or of the driver.
-      this.#parts.machine.failed(held, { tag: "Defect", detail: textOfThrown(error) }, nowMs)
+      this.#parts.machine.failed(held, { tag: "Defect", detail: textOfThrown(error), error }, nowMs)
     }
   }
 
@@ -274,8 +277,10 @@ export class Handling<T> {
       const verdict = InboxVerdict.of(Cause.squash(exit.cause))
       if (verdict !== undefined) return machine.finished(held, verdict, nowMs)
       const parts = partsOf(exit.cause, held.span)
-      const failure = held.span === 1 ? parts?.get(0) : undefined
-      return machine.finished(held, failure ?? (parts === undefined ? failureOf(exit.cause) : { parts }), nowMs)
+      const alone = held.span === 1 ? parts?.get(0) : undefined
+      const failure = alone ?? (parts === undefined ? failureOf(exit.cause) : undefined)
+      for (const one of failure === undefined ? (parts?.values() ?? []) : [failure]) this.#failures.note(one)
+      return machine.finished(held, failure ?? (parts === undefined ? undefined : { parts }), nowMs)
     }
     // Interrupted by somebody else.
     machine.finished(held, { tag: "Interrupted", detail: "the handler was interrupted" }, nowMs)
@@ -344,11 +349,12 @@ function judgedBy(error: unknown): FailedWith {
   try {
     if (typeof error === "object" && error !== null) {
       const tag = tagOf(error)
-      return { tag, detail: "message" in error && typeof error.message === "string" ? error.message : tag }
+      const hasMessage = "message" in error && typeof error.message === "string"
+      return { tag, detail: hasMessage ? (error.message as string) : tag, error }
     }
   } catch {
     // A getter that throws, a proxy that is revoked: it is a failure of the handler all the same.
-    return { tag: "Error", detail: textOfThrown(error) }
+    return { tag: "Error", detail: textOfThrown(error), error }
   }
   return { tag: typeof error === "string" ? nameIn(error) : "Error", detail: textOfThrown(error) }
 }

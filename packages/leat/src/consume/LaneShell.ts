@@ -9,7 +9,7 @@ import type { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { LaneTeller } from "./LaneTeller.ts"
 import { Handling } from "./Handling.ts"
-import { type ReadHalted, transportErrorOf } from "./Failure.ts"
+import { haltWith, type ReadHalted, transportErrorOf } from "./Failure.ts"
 import { ReadLane, type ReadLaneSettings } from "./ReadLane.ts"
 import { lookBack } from "./lookBack.ts"
 import { SeenIds } from "./SeenIds.ts"
@@ -118,8 +118,8 @@ export class LaneShell<T> {
     this.#onChanged = ports.onChanged
     this.#signs = ports.signs
     this.#aside = ports.aside
-    this.#teller = new LaneTeller({ group, stream, topic, partition: lane.partition }, (text) => {
-      this.#fork(Telemetry.warn(text))
+    this.#teller = new LaneTeller({ group, stream, topic, partition: lane.partition }, (text, error) => {
+      this.#fork(Telemetry.warn(text, error))
     })
     this.#wake = new Wake(scheduler)
     this.#roomAgain = new Wake(scheduler)
@@ -139,7 +139,8 @@ export class LaneShell<T> {
   get halts(): ReadonlyArray<HaltedReadLane> {
     const halted = this.#defect ?? this.machine.halted
     const halts = halted === undefined ? this.machine.haltedKeys : [halted, ...this.machine.haltedKeys]
-    return halts.map((halt) => ({ ...halt, topic: this.#options.topic, partition: this.lane.partition }))
+    const { topic } = this.#options
+    return halts.map((halt) => haltWith({ ...halt, topic, partition: this.lane.partition }, halt.error))
   }
 
   configure(settings: SubscriptionSettings): void {
@@ -355,7 +356,7 @@ export class LaneShell<T> {
       if (!(yield* this.#until(haveEnded, giveUpAtMs))) {
         const { group, stream } = this.#options
         yield* Telemetry.warn(
-          `${handling.waiting} handlers of the group ${group} of ${stream} did not end in time after they were interrupted; they may still run while their events come again`
+          `${handling.waiting === 1 ? "1 handler" : `${handling.waiting} handlers`} of the group ${group} of ${stream} did not end in time after ${handling.waiting === 1 ? "it was interrupted; it may still run while its event comes" : "they were interrupted; they may still run while their events come"} again`
         )
         handling.interrupt(true)
       }
@@ -493,9 +494,8 @@ export class LaneShell<T> {
     this.#signal()
     this.#onChanged()
     // The last word of it: what a logger throws then ends this fiber only.
-    this.#fork(
-      Effect.logError(`a lane of the group ${group} of ${stream} stands because of a defect: ${detail}`, cause)
-    )
+    const told = `a lane of the group ${group} of ${stream} stands because of a defect: ${detail}`
+    this.#fork(Effect.logError(told, cause))
   }
 
   #fork<A>(effect: Effect.Effect<A>): Fiber.Fiber<A> {

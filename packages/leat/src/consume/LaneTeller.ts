@@ -7,7 +7,7 @@ export class LaneTeller {
   readonly #halts: HaltTeller
   readonly #gaps: GapTeller
 
-  constructor(of: ConstructorParameters<typeof GapTeller>[0], warn: (text: string) => void) {
+  constructor(of: ConstructorParameters<typeof GapTeller>[0], warn: (text: string, error?: unknown) => void) {
     this.#halts = new HaltTeller(of, warn)
     this.#gaps = new GapTeller(of, warn)
   }

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 import type { HaltedReadLane } from "./SourceOptions.ts"
 
 /**
@@ -15,7 +15,7 @@ import type { HaltedReadLane } from "./SourceOptions.ts"
  * )
  * ```
  */
-export class NotCaughtUp extends Data.TaggedError("NotCaughtUp")<{
+export class NotCaughtUp extends TaggedError("NotCaughtUp")<{
   /** Why. */
   readonly reason: "Halted" | "Stopped" | "OwnHandler"
   /** Name of the group. */

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 
 /** One event of a batch that failed. */
 export interface FailedPart {
@@ -19,7 +19,7 @@ export interface FailedPart {
  * )
  * ```
  */
-export class PartlyFailed extends Data.TaggedError("PartlyFailed")<{ readonly failures: ReadonlyArray<FailedPart> }> {
+export class PartlyFailed extends TaggedError("PartlyFailed")<{ readonly failures: ReadonlyArray<FailedPart> }> {
   override get message(): string {
     return `${this.failures.length} of the events of a batch failed`
   }

@@ -17,7 +17,7 @@
  */
 import { countReason, newCounts } from "../ledger/Counts.ts"
 import { Bundling } from "./Bundling.ts"
-import type { FailedWith, Failure, ReadHalted } from "./Failure.ts"
+import { type FailedWith, type Failure, haltWith, type ReadHalted } from "./Failure.ts"
 import { bytesOf, cutHeld, doneEnd, type End, endedAtOnce, endsAlike, HeldRecord, takeApart } from "./HeldRecord.ts"
 import type { Policy } from "../Policy.ts"
 import { ReadyLine } from "./ReadyLine.ts"
@@ -74,6 +74,9 @@ const parkedMax = 1024
  * ended before a settle, and which one of them it is that ends its process nobody knows.
  */
 const alonePositionsDefault = 512
+
+/** Why a lane is to stand. */
+type Halt = Pick<ReadHalted, "tag" | "detail" | "error">
 
 /** In place of what is behind the watermark: a record holds the whole batch that it was pulled in. */
 const passed = new HeldRecord(undefined, "", 0, 0, 0)
@@ -193,7 +196,7 @@ export class ReadLane {
 
   /** Asks the policy what becomes of what failed. `isMovable`: it may go to a retry topic, where there is one. */
   #judge(held: HeldRecord, failure: FailedWith, nowMs: number, isMovable = true): void {
-    const { tag, detail = "no detail", isUnread = false } = failure
+    const { tag, detail = "no detail", isUnread = false, error } = failure
     const { policy, nextTier } = this.#settings
     const decision = verdictOf(isMovable ? { policy, nextTier } : { policy }, {
       tag,
@@ -203,10 +206,10 @@ export class ReadLane {
     })
     if ("retryAfterMs" in decision) this.#park(held, nowMs + decision.retryAfterMs)
     else if (held.span > 1) this.#isolate(held, nowMs)
-    else if ("move" in decision) this.#setAside({ held, tag, detail, ...decision }, nowMs)
+    else if ("move" in decision) this.#setAside({ held, tag, detail, error, ...decision }, nowMs)
     else if (decision.ending === "drop") this.#finish(held, { term: "dropped", reason: tag })
-    else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail }, nowMs, isUnread)
-    else this.#halt(held, { tag, detail }, nowMs)
+    else if (decision.ending === "deadLetter") this.#setAside({ held, tag, detail, error }, nowMs, isUnread)
+    else this.#halt(held, { tag, detail, error }, nowMs)
   }
 
   /** What is to be moved or dead-lettered, each once. To be answered with `setAside`. */
@@ -221,16 +224,16 @@ export class ReadLane {
   setAside(held: HeldRecord, fault: string | undefined, nowMs: number, isTooLarge = false): void {
     const one = this.#aside.ended(held)
     if (one === undefined || this.#isGiven) return
-    const { tag, detail, move } = one
+    const { tag, detail, error, move } = one
     const isMove = move !== undefined
     if (fault === undefined) return this.#finish(held, { term: isMove ? "moved" : "deadLettered", reason: tag })
     const why = `${detail}; it cannot be ${isMove ? "moved to a retry topic" : "dead-lettered"}: ${fault}`
-    if (isMove && isTooLarge) return this.#judge(held, { tag, detail: why }, nowMs, false)
+    if (isMove && isTooLarge) return this.#judge(held, { tag, detail: why, error }, nowMs, false)
     held.state = "parked"
     held.retryAtMs = nowMs
     this.#parkedSpan += held.span
     const { attempts, position } = held
-    this.#aside.stand(held, { scope: "key", tag, position, attempts, detail: why })
+    this.#aside.stand(held, haltWith({ scope: "key", tag, position, attempts, detail: why }, error))
   }
 
   /** Keys that stand because their records cannot be set aside. */
@@ -239,7 +242,7 @@ export class ReadLane {
   }
 
   /** No handler could be asked: the lane stands still, whatever the policy says. */
-  failed(held: HeldRecord, halt: { readonly tag: string; readonly detail: string }, nowMs: number): void {
+  failed(held: HeldRecord, halt: Halt, nowMs: number): void {
     if (held.state !== "running" || this.#isGiven) return
     this.#runningSpan -= held.span
     this.#halt(held, halt, nowMs)
@@ -545,10 +548,10 @@ export class ReadLane {
     this.#aside.add(one)
   }
 
-  #halt(held: HeldRecord, { tag, detail }: { readonly tag: string; readonly detail: string }, nowMs: number): void {
+  #halt(held: HeldRecord, { tag, detail, error }: Halt, nowMs: number): void {
     const { attempts, position } = held
     this.#park(held, nowMs)
-    this.halted ??= { scope: "lane", tag, position, attempts, detail }
+    this.halted ??= haltWith({ scope: "lane", tag, position, attempts, detail }, error)
   }
 
   #finish(held: HeldRecord, end: End): void {

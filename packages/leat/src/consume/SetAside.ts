@@ -26,6 +26,8 @@ export interface ToSetAside {
   /** Tag of the failure. */
   readonly tag: string
   readonly detail: string
+  /** What its handler failed with. */
+  readonly error?: unknown
   /** Absent: as a dead letter. */
   readonly move?: NextTier
 }

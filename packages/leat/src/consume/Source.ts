@@ -54,7 +54,7 @@ export class Source<T> {
     this.#options = options
     this.#aside = new AsideTopics(options)
     this.signs = options.signs ?? {
-      outage: new OutageWatch((isOutage) => this.#tell(outageText(isOutage))),
+      outage: new OutageWatch((isOutage) => this.#tellOutage(isOutage)),
       reading: new ReadingWatch(canDecode(options), (isSuspect) => this.#tell(suspectText(isSuspect)))
     }
     this.#settings = settings
@@ -172,9 +172,18 @@ export class Source<T> {
     this.#tell(`${what} (${dedupeRecords} records): ${why}; give dedupe more records, or the subscription an inbox`)
   }
 
-  #tell(text: string): void {
+  /** What its handlers need is found in what they fail with. */
+  #tellOutage(isOutage: boolean): void {
+    const { ledger, group, stream } = this.#options
+    const { last } = ledger.group(group, stream).failures
+    if (!isOutage || last === undefined) return this.#tell(outageText(isOutage))
+    const { tag, detail = "no detail", error } = last
+    this.#tell(`${outageText(isOutage)}; the last one failed with ${tag}: ${detail}`, error)
+  }
+
+  #tell(text: string, error?: unknown): void {
     const { context, group, stream } = this.#options
-    Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`))
+    Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`, error))
   }
 
   /** What ended a membership; what a driver dies of may pass, as what it does not know. */

@@ -2,16 +2,17 @@
  * A handler with an inbox around it: one transaction for each call, in which the ids are recorded first, and the handler gets the events that are new.
  * Recording comes first, so that of two holders of a lane the second waits for the first, and not for its own effect.
  */
-import { Cause, Clock, Data, Effect, Exit } from "effect"
+import { Cause, Clock, Effect, Exit } from "effect"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { formatEventId } from "../record/EventId.ts"
 import type { Inbox } from "./Inbox.ts"
 import { InboxVerdict } from "./InboxVerdict.ts"
 import { PartlyFailed } from "./PartlyFailed.ts"
 import type { EventBatch, Handler } from "./SourceOptions.ts"
+import { TaggedError } from "../given/TaggedError.ts"
 
 /** An inbox that does not do what it must. */
-class InboxFault extends Data.TaggedError("InboxFault")<{ readonly detail: string }> {
+class InboxFault extends TaggedError("InboxFault")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }

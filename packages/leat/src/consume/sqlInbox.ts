@@ -1,7 +1,8 @@
 /** An inbox in a SQL database, over the client of Effect: a table of ids beside those that handlers write to. For SQLite and PostgreSQL. */
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
 import { isObject, kindOf } from "../given/takes.ts"
 import type { Forgotten, Handled, Inbox } from "./Inbox.ts"
+import { TaggedError } from "../given/TaggedError.ts"
 
 /** What is used of Effect's `SqlClient`. */
 export interface Sql<E> {
@@ -21,7 +22,7 @@ export interface Sql<E> {
 }
 
 /** The client, or an option, is none that an inbox can be made of. */
-class InboxUnavailable extends Data.TaggedError("InboxUnavailable")<{ readonly detail: string }> {
+class InboxUnavailable extends TaggedError("InboxUnavailable")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }

@@ -1,5 +1,5 @@
 /** What goes wrong with a control stream. */
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 
 /** Why something could not be said in the control stream, or why it could not be followed. */
 export type ControlReason =
@@ -24,7 +24,7 @@ export type ControlReason =
  * Effect.catchTag("ControlError", ({ reason, detail }) => Effect.logWarning(`${reason}: ${detail}`))
  * ```
  */
-export class ControlError extends Data.TaggedError("ControlError")<{
+export class ControlError extends TaggedError("ControlError")<{
   /** What kind of failure it is. */
   readonly reason: ControlReason
   /** One sentence for a person. */

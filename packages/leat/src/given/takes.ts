@@ -1,6 +1,5 @@
 /** What callers without types gave in place of what a function takes. */
-// Not from "effect": drivers load this module in workers, and all of effect takes 300 ms where this takes 15.
-import * as Data from "effect/Data"
+import { TaggedError } from "./TaggedError.ts"
 
 /**
  * A function that answers at once was given something that it does not take. `operation` names the function, `detail` says what it was given
@@ -11,7 +10,7 @@ import * as Data from "effect/Data"
  * formatEventId(undefined) // throws WrongArgument: formatEventId: takes the id of an event, and not undefined
  * ```
  */
-export class WrongArgument extends Data.TaggedError("WrongArgument")<{
+export class WrongArgument extends TaggedError("WrongArgument")<{
   /** Name of the function. */
   readonly operation: string
   /** One sentence for a person. */

@@ -1,5 +1,6 @@
 /** What one group has done here with one stream: the rows of its lanes, those that are read now and those that were given back. */
 import { added, type Counts, watchReasons } from "./Counts.ts"
+import { Failures } from "./Failures.ts"
 import type { ReadRow } from "./Ledger.ts"
 
 /** Counters of a lane by reason. */
@@ -10,6 +11,8 @@ const terms: ReadonlyArray<ReadTerm> = ["moved", "deadLettered", "dropped"]
 export class GroupAccount {
   readonly group: string
   readonly stream: string
+  /** What its handlers failed with here. */
+  readonly failures = new Failures()
   /** Events that were handled although dedupe cannot know whether they were before: they are older than what it looks through. */
   unchecked = 0
   /** Called with a reason that one of its lanes has counted for the first time. */

@@ -1,7 +1,7 @@
 /** What keeps a step of a move from being done for now: it is tried again. */
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 
-export class Trouble extends Data.TaggedError("Trouble")<{
+export class Trouble extends TaggedError("Trouble")<{
   /** For a person, as the rest of a sentence. */
   readonly why: string
   /** What the cluster says. */

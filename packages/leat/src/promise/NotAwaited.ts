@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 
@@ -14,7 +14,7 @@ import type { Outcome } from "../ledger/Waiter.ts"
  * })
  * ```
  */
-export class NotAwaited extends Data.TaggedError("NotAwaited")<{
+export class NotAwaited extends TaggedError("NotAwaited")<{
   /** Logical stream of the contract. */
   readonly stream: string
   /** The event; undefined where there were many. */

@@ -2,7 +2,7 @@
  * What `offer` says, at once and without allocating: the answers are shared constants. The id of an admitted event is read
  * from the stream (`lastId`), because an object per event is what the publish path does not pay for.
  */
-import { Data } from "effect"
+import { TaggedError } from "../given/TaggedError.ts"
 import type { EventId } from "../record/EventId.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 
@@ -82,7 +82,7 @@ export const rejection: { readonly [R in RejectReason]: { readonly admitted: fal
  * )
  * ```
  */
-export class Rejected extends Data.TaggedError("Rejected")<{
+export class Rejected extends TaggedError("Rejected")<{
   /** Why. */
   readonly reason: RejectReason
   /** Logical stream of the contract. */
@@ -118,7 +118,7 @@ export const takenOver = "takenOver"
  * )
  * ```
  */
-export class NotStored extends Data.TaggedError("NotStored")<{
+export class NotStored extends TaggedError("NotStored")<{
   /** Logical stream of the contract. */
   readonly stream: string
   /** The event; undefined where it was one of many. */

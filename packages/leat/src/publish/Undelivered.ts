@@ -9,6 +9,7 @@ import { deadLetterHeaders, undeliveredTopic } from "../record/DeadLetter.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Leg } from "../routes/Route.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
+import { LetterTeller } from "../transport/LetterTeller.ts"
 import type { Pump } from "./Pump.ts"
 import type { PumpedLane } from "./Pumped.ts"
 import type { Span } from "./Span.ts"
@@ -30,11 +31,14 @@ export class Undelivered {
   readonly #options: UndeliveredOptions
   /** Made with the first letter. */
   #letters: DeadLetters | undefined
+  readonly #teller: LetterTeller
 
   constructor(options: UndeliveredOptions) {
     const { cluster, topic } = options.leg
     this.#options = options
     this.name = `${cluster}/${undeliveredTopic(topic)}`
+    const who = `publishing to ${options.leg.sink}`
+    this.#teller = new LetterTeller({ who, deadLetters: this.name, context: options.pump.context })
   }
 
   /** Has copies of the records of a span stored, each made when its turn has come; the lane is told when all are stored or refused. */
@@ -50,6 +54,7 @@ export class Undelivered {
     for (let index = span.from; index < span.to; index++) {
       const record = () => this.#letterOf(batch, index, partition, failure, atMs)
       const done = (fault: string | undefined) => {
+        if (fault === undefined) this.#tell(partition, failure)
         faults[index - span.from] = fault
         if (--open > 0 || !isWanted()) return
         const { halted } = lane
@@ -76,7 +81,10 @@ export class Undelivered {
         partition,
         record: letter,
         isWanted: () => isWanted,
-        done: (fault) => resume(Effect.succeed(fault))
+        done: (fault) => {
+          if (fault === undefined) this.#tell(partition, failure)
+          resume(Effect.succeed(fault))
+        }
       })
       return Effect.sync(() => (isWanted = false))
     })
@@ -88,7 +96,14 @@ export class Undelivered {
   }
 
   /** Ends what is on its way, for which nobody waits any more. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => this.#letters?.close ?? Effect.void)
+  readonly close: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.andThen(this.#letters?.close ?? Effect.void, this.#teller.close)
+  )
+
+  /** Whoever only offers hears of it nowhere else. */
+  #tell(partition: number, { tag, attempts, detail }: Halted): void {
+    this.#teller.stored({ tag, attempts, detail, place: `meant for partition ${partition}` })
+  }
 
   #open(): DeadLetters {
     const { leg, pump } = this.#options

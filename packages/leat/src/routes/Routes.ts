@@ -4,7 +4,7 @@
  *
  * A glob is literal text in which each `*` stands for any run of characters, dots included: `risk.beacons.*`.
  */
-import { Data, Result } from "effect"
+import { Result } from "effect"
 import { shareText } from "./BucketShare.ts"
 import { canaryUseFaults } from "./canaryFaults.ts"
 import { compileClusters, type Cluster } from "./Clusters.ts"
@@ -23,6 +23,7 @@ import { spillPlaceFaults } from "./spillFaults.ts"
 import { parseRouteText, type RouteDocument, type RouteFault } from "./RouteDocument.ts"
 import { type Leg, type Route, RouteBuilder, type SubscriptionSettings } from "./Route.ts"
 import type { Driver } from "../transport/index.ts"
+import { TaggedError } from "../given/TaggedError.ts"
 
 export type { RouteDocument, RouteFault } from "./RouteDocument.ts"
 export { routeJsonSchema } from "./RouteDocument.ts"
@@ -40,7 +41,7 @@ export { type Leg, type Objective, type Route, stayedIn, type SubscriptionSettin
  * )
  * ```
  */
-export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
+export class RouteError extends TaggedError("RouteError")<{ readonly faults: ReadonlyArray<RouteFault> }> {
   constructor(fields: { readonly faults: ReadonlyArray<RouteFault> }) {
     super(fields)
     // Node prints the enumerable fields of an error that nobody catches behind its message, which has said all of these.
@@ -49,11 +50,6 @@ export class RouteError extends Data.TaggedError("RouteError")<{ readonly faults
 
   override get message(): string {
     return this.faults.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("\n")
-  }
-
-  /** What `console.log` prints: the message with all faults, and where it comes from. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
-    return this.stack ?? this.message
   }
 }
 

@@ -1,5 +1,6 @@
-import { Clock, Data, Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { monotonicMs } from "../Wake.ts"
+import { TaggedError } from "../given/TaggedError.ts"
 
 /** Whoever waits in a test is not misled by a wall clock that the test sets. */
 const nowOf = Effect.map(Clock.Clock, monotonicMs)
@@ -12,7 +13,7 @@ const nowOf = Effect.map(Clock.Clock, monotonicMs)
  * yield* Effect.catchTag(waitUntil("the lane is back", isBack), "NotInTime", ({ message }) => Effect.logWarning(message))
  * ```
  */
-export class NotInTime extends Data.TaggedError("NotInTime")<{ readonly what: string; readonly ms: number }> {
+export class NotInTime extends TaggedError("NotInTime")<{ readonly what: string; readonly ms: number }> {
   override get message(): string {
     return `${this.what} did not happen within ${this.ms} ms`
   }

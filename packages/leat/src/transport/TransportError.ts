@@ -2,8 +2,7 @@
  * The one error of every transport. A driver classifies its client's errors by code into a `reason`; the layer above reads
  * only `isRetryable` and `mayBeStored`, and policies match the reason's name.
  */
-// Not from "effect": drivers load this module in workers, and all of effect takes 300 ms where this takes 15.
-import * as Data from "effect/Data"
+import { TaggedError } from "../given/TaggedError.ts"
 import { reasons, type TransportReason } from "../reasons.ts"
 
 export { reasons, type TransportReason } from "../reasons.ts"
@@ -16,7 +15,7 @@ export { reasons, type TransportReason } from "../reasons.ts"
  * new TransportError({ reason: "Timeout", transport: "memory", operation: "send", detail: "no answer within 30000 ms" })
  * ```
  */
-export class TransportError extends Data.TaggedError("TransportError")<{
+export class TransportError extends TaggedError("TransportError")<{
   /** What kind of failure it is; see `reasons`. */
   readonly reason: TransportReason
   /** Name of the transport: `memory`. */

@@ -244,10 +244,86 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   {
     name: "a logger that throws ends what wanted to tell something",
     file: "Telemetry.ts",
-    find: `return Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)`,
-    replace: `return Effect.logWarning(sentence)`,
+    find: `const plain = Effect.catchDefect(Effect.logWarning(sentence), () => Effect.void)`,
+    replace: `const plain = Effect.logWarning(sentence)`,
     foundBy: "brokenObservers.test.ts",
     test: "keeps no subscription from joining again"
+  },
+  {
+    name: "a stack that cannot be read hides its warning",
+    file: "Telemetry.ts",
+    find: `Cause.fail(error)), () => plain)`,
+    replace: `Cause.fail(error)), () => Effect.void)`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "that cannot be read hides no warning"
+  },
+  {
+    name: "a halt is told without what its handler failed with",
+    file: "consume/LaneShell.ts",
+    find: `Telemetry.warn(text, error)`,
+    replace: `Telemetry.warn(text)`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "comes with the warning of a halt"
+  },
+  {
+    name: "a halt prints the stack of its handler",
+    file: "consume/Failure.ts",
+    find: `value: error, enumerable: false`,
+    replace: `value: error, enumerable: true`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "comes with the warning of a halt"
+  },
+  {
+    name: "an outage is told without its cause",
+    file: "consume/Source.ts",
+    find: `if (!isOutage || last === undefined)`,
+    replace: `if (isOutage || last === undefined)`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "is named by the warning of an outage"
+  },
+  {
+    name: "each dead letter is a line of the log",
+    file: "transport/LetterTeller.ts",
+    find: `if (this.#waiting === undefined) return`,
+    replace: `if (this.#last === undefined) return`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "says in one line how many more"
+  },
+  {
+    name: "after five quiet minutes the next dead letter is told as late as others",
+    file: "transport/LetterTeller.ts",
+    find: `      if (isMore) this.#wait()
+`,
+    replace: `      this.#wait()
+`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "says in one line how many more"
+  },
+  {
+    name: "dead letters that were not told yet are never told when their group ends",
+    file: "transport/LetterTeller.ts",
+    find: `    this.#tellMore("since")
+`,
+    replace: ``,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "says what was not said yet when it ends"
+  },
+  {
+    name: "a line of dead letters names every failure there was",
+    file: "transport/LetterTeller.ts",
+    find: `const tagsMax = 4`,
+    replace: `const tagsMax = 1000`,
+    foundBy: "consume/toldLetters.test.ts",
+    test: "has a bound for the names"
+  },
+  {
+    name: "what publishers set aside is told by nobody",
+    file: "publish/Undelivered.ts",
+    find: `        if (fault === undefined) this.#tell(partition, failure)
+        faults`,
+    replace: `        faults`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is told at once, and how many more"
   },
   {
     name: "of two leats of a process metrics show the one that was opened last",

@@ -289,9 +289,9 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
     name: "what cannot be moved counts as moved",
     file: "consume/AsideTopics.ts",
     find: `      done(fault, reason)
-`,
+      if (fault === undefined) onMoved`,
     replace: `      done(undefined)
-`,
+      if (fault === undefined) onMoved`,
     foundBy: troubles,
     test: "for good halts its key"
   },
@@ -572,8 +572,8 @@ export const retryTopicMutants: ReadonlyArray<Mutant> = [
   {
     name: "a record that is too large for a retry topic is moved there again",
     file: "consume/ReadLane.ts",
-    find: `{ tag, detail: why }, nowMs, false)`,
-    replace: `{ tag, detail: why }, nowMs, true)`,
+    find: `{ tag, detail: why, error }, nowMs, false)`,
+    replace: `{ tag, detail: why, error }, nowMs, true)`,
     foundBy: "consume/ReadLane.test.ts",
     test: "is dead-lettered, and not moved once more"
   },

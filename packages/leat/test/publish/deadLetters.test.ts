@@ -512,6 +512,32 @@ describe("closing while something is set aside", () => {
     ))
 })
 
+describe("what is set aside", () => {
+  it("is told at once, and how many more in a line later, for nobody may wait for what is offered", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+    story(
+      Effect.gen(function* () {
+        const { leat, notes } = yield* open({ events: poison })
+        notes.offer(note("k", "poison 0"))
+        yield* until("it is set aside", () => legRow(leat)?.deadLettered["Rejected"] === 1)
+        // Among others: where most of it fails it is no poison.
+        for (let index = 1; index <= 150; index++)
+          notes.offer(note("k", index % 3 === 0 ? `poison ${index}` : `${index}`))
+        yield* until("all are", () => legRow(leat)?.deadLettered["Rejected"] === 51)
+        expect(warnings).toHaveLength(1)
+        yield* Effect.sleep("5 minutes")
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "All"))
+    )
+    const where = "local/notes.undelivered now"
+    const why = "Rejected after 1 attempt: planted send"
+    expect(warnings).toEqual([
+      `publishing to local/notes has dead-lettered an event, which is in ${where} (meant for partition 0): ${why}`,
+      `publishing to local/notes has dead-lettered 50 events more in 5 minutes, which are in ${where} (50 Rejected); the last one: ${why}`
+    ])
+  })
+})
+
 describe("routes that change while something is set aside", () => {
   it("let its letter go its way, and others end by the new policy", () =>
     story(

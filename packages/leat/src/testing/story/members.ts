@@ -1,5 +1,5 @@
 /** Members of the groups of a story: they take time, fail now and then, join and leave. */
-import { Data, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { type DeliveryInfo, RecordDelivery } from "../../consume/DeliveryInfo.ts"
 import { formatEventId } from "../../record/EventId.ts"
 import type { EventStream } from "../../Stream.ts"
@@ -8,6 +8,7 @@ import type { Mischief } from "./Mischief.ts"
 import type { StoryNote } from "./storyNotes.ts"
 import { serialOf, type Teller, textOf } from "./Teller.ts"
 import type { WorldGroup } from "./World.ts"
+import { TaggedError } from "../../given/TaggedError.ts"
 
 /** A member that runs. */
 export interface Member {
@@ -17,8 +18,8 @@ export interface Member {
   readonly leave: Effect.Effect<void>
 }
 
-class Planted extends Data.TaggedError("Planted")<{}> {}
-class Poison extends Data.TaggedError("Poison")<{}> {}
+class Planted extends TaggedError("Planted")<{}> {}
+class Poison extends TaggedError("Poison")<{}> {}
 
 interface Joining {
   readonly group: WorldGroup
