@@ -26,7 +26,7 @@ export interface OpenedCluster<T> {
 }
 
 /** What looking at records needs. */
-export type Looking = Pick<Transport, "read" | "bounds" | "topics">
+export type Looking = Pick<Transport, "read" | "bounds" | "topics" | "groups">
 
 /** The most that a log takes: what another process could store can be replayed. */
 const recordBytesMax = 256 * 1024 ** 2

@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { Effect, Option, Stream } from "effect"
 import { type DeadLetter, deadLetterHeaders } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { fillLog, onLog, rawRead } from "./fillLog.js"
@@ -52,6 +53,23 @@ async function withLetters(): Promise<Project> {
   ])
   return project
 }
+
+/** Somebody reads the topic, and settles something of it. */
+const readBy = (project: Project, group: string) =>
+  onLog(join(project.folder, "data"), (log) =>
+    log.subscribe({ topic: "shop.orders", group, from: "earliest", drainMs: 100 }).pipe(
+      Stream.mapEffect((lane) =>
+        lane.partition === 0
+          ? Stream.runHead(
+              Stream.mapEffect(lane.batches, ({ records }) => lane.settle((records[0]?.position ?? 0n) + 1n))
+            )
+          : Effect.succeed(Option.none())
+      ),
+      Stream.filter(Option.isSome),
+      Stream.runHead,
+      Effect.scoped
+    )
+  )
 
 const failing = async (project: Project, ...args: ReadonlyArray<string>) => {
   const { code, stdout, stderr } = await project.leat(["dlq", ...args])
@@ -176,11 +194,22 @@ describe("leat dlq list", () => {
     expect(stdout).toMatch(/\n1 open dead letter; 1 say nothing of a failure: with --group, --topic is the topic that/)
   })
 
-  it("has none of a group that never had one, and fails for a topic that is not there", async () => {
+  it("has none of a group that never had one, and fails for a group and a topic that are not there", async () => {
     using project = await withLetters()
+    await readBy(project, "mailing")
     const none = await project.leat(["dlq", "list", "--topic", "shop.orders", "--group", "mailing"])
     const told = "0 open dead letters: mailing never had one of shop.orders, and these groups had: billing\n"
     expect(none).toEqual({ code: 0, stdout: told, stderr: "" })
+    const wrong = ["--topic", "shop.orders", "--group", "biling"]
+    const sentence =
+      "leat: group biling has settled nothing of topic shop.orders and never had a dead letter there; these groups have: billing, mailing\n"
+    for (const command of ["list", "replay", "drop"]) {
+      const why = command === "drop" ? ["--reason", "a test"] : []
+      expect(await failing(project, command, ...wrong, ...why)).toEqual([1, sentence])
+    }
+    expect(await failing(project, "show", "1/0", ...wrong)).toEqual([1, sentence])
+    const anywhere = await project.leat(["dlq", "list", "--group", "biling"])
+    expect(anywhere.stdout).toBe("0 open dead letters: biling never had one here, and these groups had: billing\n")
     expect(await failing(project, "list", "--topic", "shop.order", "--group", "billing")).toEqual([
       1,
       expect.stringMatching(/^leat: .*shop\.order\b.*\n$/)
@@ -194,6 +223,28 @@ describe("leat dlq list", () => {
       2,
       expect.stringMatching(/^leat: --where tags=x is no condition; say tag=CardDeclined, /)
     ])
+  })
+})
+
+describe("leat dlq where nobody has had a dead letter", () => {
+  it("fails for a group that is not there, and has none of one that is", async () => {
+    using project = new Project()
+    await fillLog(join(project.folder, "data"), "shop.orders", 0, [{ key: "o-1", value: "x" }])
+    const list = ["dlq", "list", "--topic", "shop.orders", "--group"]
+    const before = await project.leat([...list, "billing"])
+    expect([before.code, before.stderr]).toEqual([
+      1,
+      "leat: group billing has settled nothing of topic shop.orders and never had a dead letter there; no other group has either\n"
+    ])
+    await readBy(project, "billing")
+    expect(await project.leat([...list, "billing"])).toEqual({ code: 0, stdout: "0 open dead letters\n", stderr: "" })
+    const other = await project.leat([...list, "biling"])
+    expect([other.code, other.stderr]).toEqual([
+      1,
+      "leat: group biling has settled nothing of topic shop.orders and never had a dead letter there; these groups have: billing\n"
+    ])
+    const anywhere = await project.leat(["dlq", "list", "--group", "biling"])
+    expect(anywhere.stdout).toBe("0 open dead letters: neither biling nor any other group ever had one here\n")
   })
 })
 
@@ -285,7 +336,10 @@ describe("leat dlq replay", () => {
     const { report } = await project.leatJson(["dlq", "list", ...whose])
     expect(report).toMatchObject({ letters: [{ letter: "1/0" }, { letter: "1/2" }] })
     const none = await project.leatJson(["dlq", "replay", "--stream", "shop.orders", "--group", "mailing"])
-    expect(none).toMatchObject({ code: 0, report: { replayed: 0 } })
+    expect(none).toMatchObject({
+      code: 1,
+      report: { error: expect.stringContaining("these groups have: billing") as unknown }
+    })
   })
 
   it("says why it cannot: no group, a topic of replays that is too small, a log that is not there", async () => {

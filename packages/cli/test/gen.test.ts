@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { optionsProto } from "protoc-gen-leat"
 import { eventFields, needs } from "../src/contracts/compilerHints.js"
-import { Project } from "./Project.js"
+import { leatBin, Project } from "./Project.js"
 import { eventProto, order, payment, shop } from "./protos.js"
 
 const gen = ["contracts", "gen"]
@@ -82,6 +82,36 @@ describe("leat contracts gen", () => {
     expect([code, stderr, report]).toEqual([1, `leat: ${error}\n`, { error }])
     expect(project.files("src/gen")).toEqual([paymentTs])
     expect(project.read(`src/gen/${paymentTs}`)).toBe("export const mine = 1\n")
+  })
+
+  it("ends with one sentence where a folder or a file cannot be made", async () => {
+    using project = new Project({ ...shop, "package.json": "{}", "blocked/shop/v1/order.ts/inside": "" })
+    const inFile = await project.leat([...gen, "--out", "package.json/x"])
+    expect([inFile.code, inFile.stderr]).toEqual([
+      1,
+      `leat: package.json/x/shop/v1 cannot be made: ${join(project.folder, "package.json")} is a file; name another folder\n`
+    ])
+    const inFolder = await project.leat([...gen, "--out", "blocked"])
+    expect([inFolder.code, inFolder.stderr]).toEqual([
+      1,
+      "leat: blocked/shop/v1/order.ts cannot be written: illegal operation on a directory\n"
+    ])
+    const service = await project.leat(["init", "shop", "--directory", "package.json/x"])
+    expect([service.code, service.stderr]).toEqual([
+      1,
+      `leat: package.json/x cannot be made: ${join(project.folder, "package.json")} is a file; name another folder\n`
+    ])
+  })
+
+  // The recursive way of Node never ends there.
+  it.skipIf(process.platform !== "linux")("ends where nobody can make a folder: below /proc", async () => {
+    using project = new Project(shop)
+    const { code, stdout, stderr } = await project.shell(`exec node ${leatBin} contracts gen --out /proc/x`)
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      "",
+      "leat: /proc/x/shop/v1 cannot be made: no such file or directory; name another folder\n"
+    ])
   })
 
   it("writes and removes nothing with --dry-run, and tells what it would", async () => {

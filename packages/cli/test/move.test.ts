@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { LogLine, Severity } from "@leat/demo/gen/risk/v1/log.ts"
 import { log, logTransport } from "@leat/log"
@@ -6,6 +7,7 @@ import { open } from "leat/promise"
 import { batchOf, sendEffect } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { Project } from "./Project.js"
+import { order } from "./protos.js"
 
 const at = ["--directory", "control"]
 const reason = ["--reason", "a test"]
@@ -62,11 +64,6 @@ describe("leat move", { timeout: 120_000 }, () => {
     await fleetOf(project)
     const toLog =
       "stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (3 partitions); its topic is made as the contract of a process says, else as the old one is: not compacted; not placed yet\n"
-    const missing = await project.leat(["move", "plan", "two.yaml", ...at, ...orders])
-    expect([missing.code, missing.stderr]).toEqual([
-      3,
-      "leat: refused, 1 reason:\nstream shop.orders: topic there/shop.orders is not there, and its cluster makes none by itself; say with how many partitions it is to be made\n"
-    ])
     const planned = await project.leat(["move", "plan", "two.yaml", ...at, ...orders, "--partitions", "3"])
     expect([planned.code, planned.stdout, planned.stderr]).toEqual([
       4,
@@ -96,7 +93,7 @@ describe("leat move", { timeout: 120_000 }, () => {
     ])
     const status = await project.leat(["move", "status", ...at])
     expect(status.stdout).toMatch(
-      /^STREAM +EPOCH +PLACE +PARTITIONS +PHASE +WAITS FOR\nshop\.orders +1 +here\/shop\.orders +2 +open\nshop\.orders +2 +there\/shop\.orders +3 +planned +not begun\nshop\.orders moves: 0 writers, 0 groups; its last step was \d+ s ago\n$/
+      /^STREAM +EPOCH +PLACE +PARTITIONS +PHASE +WAITS FOR\nshop\.orders +1 +here\/shop\.orders +2 +open\nshop\.orders +2 +there\/shop\.orders +3 +planned +not begun\nshop\.orders moves: open in 0 processes, 0 groups; its last step was \d+ s ago\n$/
     )
     const told = await project.leatJson(["move", "status", ...at, ...orders])
     expect(told.report).toMatchObject({
@@ -124,7 +121,9 @@ describe("leat move", { timeout: 120_000 }, () => {
       0,
       "paused 1 stream: shop.orders: no move begins, what has begun goes on until it is written in its new place, and no old place is retired\n"
     ])
-    expect((await project.leat(["move", "status", ...at])).stdout).toContain("shop.orders is paused: 0 writers")
+    expect((await project.leat(["move", "status", ...at])).stdout).toContain(
+      "shop.orders is paused: open in 0 processes"
+    )
     const resumed = await project.leatJson(["move", "resume", ...at, ...reason, ...orders])
     expect([resumed.code, resumed.report]).toEqual([0, { topic: "leat-control", streams: ["shop.orders"] }])
     const wouldBe = await project.leatJson(["move", "abort", ...at, ...reason, "--dry-run"])
@@ -138,6 +137,85 @@ describe("leat move", { timeout: 120_000 }, () => {
     expect(after.report).toMatchObject({ streams: [{ epochs: [{ epoch: 1, phase: "open" }] }] })
     const history = await project.leatJson(["routes", "history", ...at])
     expect(JSON.stringify(history.report)).toContain("back to version 1: a test")
+  })
+
+  it.each([
+    ["is not there", () => {}],
+    ["is empty", (folder: string) => mkdirSync(join(folder, "there"))]
+  ])(
+    "makes the topic in a log whose folder %s, with the partitions of its section or those that are named",
+    async (_, prepare) => {
+      using project = new Project({ "proto/shop/v1/order.proto": order })
+      await fleetOf(project)
+      prepare(project.folder)
+      for (const [named, partitions] of [
+        [[], 3],
+        [["--partitions", "5"], 5]
+      ] as const) {
+        const planned = await project.leatJson(["move", "plan", "two.yaml", ...at, ...orders, ...named])
+        expect(planned).toMatchObject({ code: 4, report: { moves: [{ to: { partitions } }] } })
+      }
+      expect(project.files("there")).toEqual([])
+      const moved = `stream shop.orders: here/shop.orders (2 partitions) -> there/shop.orders (5 partitions); its topic is made, not compacted; not placed yet\n`
+      const started = await project.leat([
+        "move",
+        "start",
+        "two.yaml",
+        ...at,
+        ...orders,
+        "--partitions",
+        "5",
+        ...reason
+      ])
+      expect([started.code, started.stdout, started.stderr]).toEqual([
+        0,
+        `${moved}version 2 is applied: 1 stream moves\n`,
+        ""
+      ])
+      const listed = await project.leatJson(["events", "list", "--directory", "there"])
+      expect(listed.report).toMatchObject({ topics: [{ topic: "shop.orders", partitions: { length: 5 } }] })
+    }
+  )
+
+  it("plans a log that is not there with as many partitions as a log gives whose section does not say it", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    project.write({ "two.yaml": documentOf(project, 2, "there").replace(", partitions: 3", "") })
+    const planned = () => project.leatJson(["move", "plan", "two.yaml", ...at, ...orders])
+    const before = await planned()
+    await topicIn(project, "there", "other", 1)
+    const after = await planned()
+    expect([before.code, after.code]).toEqual([4, 4])
+    expect(before.report).toEqual(after.report)
+  })
+
+  it("says of a name that no stream has that it has none, and which is near", async () => {
+    using project = new Project()
+    await fleetOf(project)
+    const other = ["move", "plan", "two.yaml", ...at, "--stream"]
+    const near = await project.leat([...other, "shop.order"])
+    expect([near.code, near.stderr]).toEqual([
+      3,
+      "leat: refused, 1 reason:\nstream shop.order: topic here/shop.order is not there, so nothing of it can move; did you mean the stream of topic here/shop.orders?\n"
+    ])
+    const far = await project.leat([...other, "shop.payments", "--partitions", "3"])
+    expect([far.code, far.stderr]).toEqual([
+      3,
+      "leat: refused, 1 reason:\nstream shop.payments: topic here/shop.payments is not there, so nothing of it can move; a stream that nobody has published yet goes where the document has it that npx leat routes apply applies\n"
+    ])
+  })
+
+  it("refuses a move to a log that cannot be made, before anything is written", async () => {
+    using project = new Project({ "proto/shop/v1/order.proto": order, file: "" })
+    await fleetOf(project)
+    project.write({ "two.yaml": documentOf(project, 2, "there").replace('/there"', '/file/there"') })
+    const sentence = `stream shop.orders: there/shop.orders cannot be reached: @leat/log open: Unsupported: no log can be made in ${join(project.folder, "file", "there")}: ${join(project.folder, "file")} is no folder`
+    const planned = await project.leat(["move", "plan", "two.yaml", ...at, ...orders])
+    expect([planned.code, planned.stderr]).toEqual([3, `leat: refused, 1 reason:\n${sentence}\n`])
+    const started = await project.leat(["move", "start", "two.yaml", ...at, ...orders])
+    expect([started.code, started.stderr]).toEqual([1, `leat: ${sentence}\n`])
+    const status = await project.leat(["move", "status", ...at])
+    expect(status.stdout).toBe("no stream is placed; leat move start places those that it moves\n")
   })
 
   it("moves by a document that is applied, where the stream was placed before, and says what it waits for when the time is over", async () => {

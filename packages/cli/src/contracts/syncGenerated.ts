@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { Effect } from "effect"
 import { CommandFailure, exitCode } from "../outcome.ts"
+import { writeFiles } from "../writeFiles.ts"
 import { listFiles } from "./listFiles.ts"
 
 /** What became of the files in the folder for generated ones, by path in it. */
@@ -36,14 +37,12 @@ export const syncGenerated = (
       )
     }
     const removed = present.filter((path) => path.endsWith(".ts") && !generated.has(path) && isOurs(textOf(path)))
-    if (!isDryRun) {
-      for (const [path, text] of written) {
-        mkdirSync(dirname(join(folder, path)), { recursive: true })
-        writeFileSync(join(folder, path), text)
-      }
+    const synced = { generated: generated.size, written: written.map(([path]) => path).toSorted(), removed }
+    if (isDryRun) return Effect.succeed(synced)
+    return Effect.map(writeFiles(folder, written), () => {
       for (const path of removed) remove(folder, path)
-    }
-    return Effect.succeed({ generated: generated.size, written: written.map(([path]) => path).toSorted(), removed })
+      return synced
+    })
   })
 
 /** Removes a file, and the folders that nothing is left in. */

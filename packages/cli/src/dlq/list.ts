@@ -9,7 +9,15 @@ import { type Looking, type OpenedCluster, openForLooking } from "../openCluster
 import { letterJson, letterText } from "./describeLetter.ts"
 import { choosingFlags, letterFlags, tellingFlags } from "./letterFlags.ts"
 import { parseWhere, setAsideMs } from "./where.ts"
-import { describingOf, hasLetters, lettersOf, topicOf, type WhoseFlags, ownLetters } from "./whose.ts"
+import {
+  describingOf,
+  groupsWithLetters,
+  hasLetters,
+  lettersOf,
+  topicOf,
+  type WhoseFlags,
+  ownLetters
+} from "./whose.ts"
 
 /** Letters in the one object of `--json`, unless `--limit` says otherwise. */
 const jsonLettersMax = 1000
@@ -77,9 +85,7 @@ export const list = Command.make(
 /** Who misspells a group is not told that there is nothing to do. Empty where the group has had letters, or no other has. */
 const othersThan = Effect.fnUntraced(function* (transport: Looking, which: DeadLetters.GroupLetters) {
   if (yield* hasLetters(transport, which)) return ""
-  // A cluster that cannot tell its topics has no more to say.
-  const found = yield* Effect.orElseSucceed(DeadLetters.find(transport), () => [])
-  const groups = found.flatMap(({ of }) => (of?.topic === which.topic ? [of.group] : []))
+  const groups = yield* groupsWithLetters(transport, which.topic)
   if (groups.length === 0) return ""
   return `: ${which.group} never had one of ${which.topic}, and these groups had: ${groups.join(", ")}`
 })
@@ -135,5 +141,13 @@ const overview = Effect.fnUntraced(function* (
     row.oldestOpen ?? "-"
   ])
   if (rows.length > 0) yield* Console.log(table(headings, cells))
-  yield* Console.log(plural(open, "open dead letter"))
+  const others = rows.length === 0 && Option.isSome(flags.group) ? othersText(flags.group.value, found) : ""
+  yield* Console.log(`${plural(open, "open dead letter")}${others}`)
 })
+
+/** Which groups have letters anywhere, where the one that was asked for has none. */
+function othersText(group: string, found: ReadonlyArray<DeadLetters.FoundLetters>): string {
+  const groups = new Set(found.flatMap(({ of }) => (of === undefined ? [] : [of.group])))
+  if (groups.size === 0) return `: neither ${group} nor any other group ever had one here`
+  return `: ${group} never had one here, and these groups had: ${[...groups].join(", ")}`
+}

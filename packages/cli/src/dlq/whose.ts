@@ -4,7 +4,7 @@ import { DeadLetters, type Routes } from "leat"
 import { deadLetterTopics, undeliveredTopic } from "leat/transport"
 import { findContractsIn } from "../events/Contracts.ts"
 import { topicFailure, transportFailure } from "../log/openLog.ts"
-import type { CommandFailure } from "../outcome.ts"
+import { CommandFailure, exitCode } from "../outcome.ts"
 import { type Looking, misuse, type OpenedCluster } from "../openCluster.ts"
 import type { LetterDescribing } from "./describeLetter.ts"
 
@@ -77,7 +77,7 @@ export const describingOf = Effect.fnUntraced(function* (
   return { contracts, fallback, isUnmasked: flags.unmasked, contract }
 })
 
-/** Whether a group has ever had a dead letter. Fails where not even its topic is there: then it is misspelt. */
+/** Whether a group has ever had a dead letter. Fails where its topic is not there, or it reads nothing there: then it is misspelt. */
 export const hasLetters = (
   transport: Looking,
   which: DeadLetters.OwnLetters | DeadLetters.NamedLetters
@@ -86,14 +86,40 @@ export const hasLetters = (
   const topic = "undelivered" in which ? which.undelivered : which.topic
   const asked =
     "undelivered" in which ? undeliveredTopic(topic) : deadLetterTopics(which.topic, which.group).deadLetters
+  const isThere = Effect.andThen(
+    isTopic(transport, topic),
+    "undelivered" in which ? Effect.void : checkGroup(transport, which)
+  )
   return Effect.as(transport.bounds(asked), true).pipe(
     Effect.catch((error) =>
-      error.reason === "UnknownTopic"
-        ? Effect.as(isTopic(transport, topic), false)
-        : Effect.fail(transportFailure(error))
+      error.reason === "UnknownTopic" ? Effect.as(isThere, false) : Effect.fail(transportFailure(error))
     )
   )
 }
+
+/** Fails where the cluster knows its groups, and this is none of them. */
+const checkGroup = Effect.fnUntraced(function* (
+  transport: Looking,
+  { topic, group }: DeadLetters.GroupLetters
+): Effect.fn.Return<void, CommandFailure> {
+  // Who may not ask for the groups of a topic is told no more than that there are no letters.
+  const reading = yield* Effect.orElseSucceed(transport.groups?.(topic) ?? Effect.undefined, () => undefined)
+  if (reading === undefined || reading.includes(group)) return
+  const known = new Set([...reading, ...(yield* groupsWithLetters(transport, topic))])
+  const others =
+    known.size === 0 ? "no other group has either" : `these groups have: ${[...known].toSorted().join(", ")}`
+  const message = `group ${group} has settled nothing of topic ${topic} and never had a dead letter there; ${others}`
+  return yield* new CommandFailure({ code: exitCode.failed, message })
+})
+
+/** Groups that have had dead letters of a topic, or of any; none where the cluster does not tell its topics. */
+export const groupsWithLetters = (transport: Looking, topic?: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(
+    Effect.orElseSucceed(DeadLetters.find(transport), () => []),
+    (found) => [
+      ...new Set(found.flatMap(({ of }) => (of !== undefined && (topic ?? of.topic) === of.topic ? [of.group] : [])))
+    ]
+  )
 
 function isTopic(transport: Looking, topic: string): Effect.Effect<true, CommandFailure> {
   return Effect.as(transport.bounds(topic), true as const).pipe(Effect.catch(topicFailure(transport, topic)))

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { generateFile } from "protoc-gen-leat"
@@ -7,6 +6,7 @@ import { compile } from "../contracts/compile.ts"
 import { openWorkspace } from "../contracts/workspace.ts"
 import { dryRun, json } from "../flags.ts"
 import { CommandFailure, exitCode, plural, printJson } from "../outcome.ts"
+import { writeFiles } from "../writeFiles.ts"
 import { contractPath, type ServiceNames } from "./ServiceNames.ts"
 import { serviceFiles } from "./serviceFiles.ts"
 
@@ -30,12 +30,7 @@ export const init = Command.make(
     yield* refuseOccupied(folder)
     const texts = serviceFiles(names, versions)
     const files = new Map([...texts, ...(yield* generated(names, texts))])
-    if (!flags.dryRun) {
-      for (const [path, text] of files) {
-        mkdirSync(dirname(join(folder, path)), { recursive: true })
-        writeFileSync(join(folder, path), text, { flag: "wx" })
-      }
-    }
+    if (!flags.dryRun) yield* writeFiles(folder, files, "wx")
     const paths = [...files.keys()].toSorted()
     if (flags.json)
       return yield* printJson({ name: names.name, directory: folder, written: paths, dryRun: flags.dryRun })

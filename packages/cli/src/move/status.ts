@@ -48,7 +48,7 @@ export const status = Command.make(
         sinceMs === undefined ? "" : `; its last step was ${Math.max(0, Math.round((nowMs - sinceMs) / 1000))} s ago`
       yield* Console.log(
         printable(
-          `${stream} ${isPaused ? "is paused" : isMoving ? "moves" : "lies still"}: ${plural(writers, "writer")}, ${plural(groups.length, "group")}${isMoving ? since : ""}${spilledNote(spilled)}`
+          `${stream} ${isPaused ? "is paused" : isMoving ? "moves" : "lies still"}: open in ${plural(writers, "process", "processes")}, ${plural(groups.length, "group")}${isMoving ? since : ""}${spilledNote(spilled)}`
         )
       )
     }

@@ -11,6 +11,7 @@ import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
 import { type AuditedRecord, auditedRecord } from "./auditedRecord.ts"
 import { BucketAudit, type Finding } from "./BucketAudit.ts"
+import { droppedUnsaid } from "./droppedUnsaid.ts"
 import type { Range } from "./Ranges.ts"
 import { explainedBy, takenFromFallbacks } from "./takenFromFallbacks.ts"
 
@@ -36,6 +37,8 @@ interface Publication {
   readonly cut: Set<number>
   /** Partitions with drops that no notice lists: nobody can tell any more what is missing there. */
   readonly forgotten: Set<number>
+  /** Events that were announced as dropped, and are there all the same. */
+  droppedAndStored: number
 }
 
 /** What is counted record by record. */
@@ -178,7 +181,7 @@ export class SequenceAudit {
     for (const { bucket, from, to, reason } of dropped) {
       const audit = bucketOf(publication, bucket)
       const finding = { ...this.#findingAt(audit, bucket, partition, record.timeMs, audited.epoch), reason }
-      this.tally.droppedAndStored += audit.announce(from, to, finding)
+      this.#noteDroppedAndStored(publication, audit.announce(from, to, finding))
     }
     return isNew
   }
@@ -208,30 +211,26 @@ export class SequenceAudit {
   }
 
   #judge(tag: string, publication: Publication, announced: Announced | undefined, taken: TakenAway): Verdict {
-    const { incarnation, buckets, cut } = publication
+    const { incarnation, buckets } = publication
     const stream = announced?.stream ?? this.nameOf(tag)
     const { dropped, droppedRanges, missing, unlisted, ...gaps } = gapsOf(publication, stream, taken)
-    let { unauditable } = gaps
-    const ends: Array<SequenceRange> = []
-    for (const [bucket, next] of announced?.sequences ?? []) {
-      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY, cuts = 0 } = buckets.get(bucket) ?? {}
-      if (from >= next) continue
-      const isCut = this.#since === undefined ? from === 0 && this.#isAnyCut : this.#isCutSince(cuts, bucket)
-      if (cut.size > 0 || isCut || lastMs < taken.beforeMs) unauditable += next - from
-      else ends.push({ incarnation, stream, bucket, from, to: next })
-    }
-    const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : eventsOf(ends)
+    const { ends, unclear } = this.#endsOf(publication, stream, announced?.sequences ?? [], taken)
+    let unauditable = gaps.unauditable + unclear
+    const behind = eventsOf(ends)
+    const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : behind
     const state = announced?.state ?? "elsewhere"
-    const unsaid = Math.max(0, (announced?.dropped ?? 0) - total(dropped))
-    // Its ledger counts those that no notice lists; without it nobody can tell what they were.
-    const ofUnlisted = Math.min(unlisted, unsaid)
-    unauditable += unlisted - ofUnlisted
-    const unannounced = unsaid - ofUnlisted
-    // Drops whose notices were taken away, with what they tell of, explain nothing that is missing between records that are kept.
     const between = eventsOf(missing)
-    const ofBetween = Math.min(between, Math.max(0, unannounced - unauditable))
-    const ofTail = state === "closed" || state === "gone" ? Math.min(tail, unannounced - ofBetween) : 0
-    const known = ofUnlisted + ofBetween + ofTail + Math.max(0, unannounced - ofBetween - ofTail - unauditable)
+    const unsaid = droppedUnsaid(announced, {
+      listed: total(dropped),
+      listedAndStored: publication.droppedAndStored,
+      unlisted,
+      between,
+      behind,
+      tail,
+      unauditable
+    })
+    const { ofUnlisted, ofBetween, ofTail, all: known } = unsaid
+    unauditable += unlisted - ofUnlisted
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
     // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process. Where the
@@ -252,11 +251,11 @@ export class SequenceAudit {
     }
     if (announced !== undefined && state === "gone") {
       const isWhole = unauditable === 0
-      const behind = isWhole ? tail : tail - ofTail
+      const unsure = isWhole ? tail : tail - ofTail
       const stored = presentIn(buckets, announced.taken)
-      const found = { present: isWhole ? stored : undefined, behind, between: between - ofBetween }
+      const found = { present: isWhole ? stored : undefined, behind: unsure, between: between - ofBetween }
       const losses = crashLossesOf(this.#legsOf(announced), found)
-      const left = Math.max(0, behind + ofLetters - losses.lost - Math.max(0, losses.kept - ofFallback))
+      const left = Math.max(0, unsure + ofLetters - losses.lost - Math.max(0, losses.kept - ofFallback))
       const ofTold = Math.min(left, Math.max(0, losses.missing - unseen))
       if (ofTold > 0) missing.push(...ends)
       return {
@@ -270,7 +269,7 @@ export class SequenceAudit {
       }
     }
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
-    const isShort = state === "closed" && ofSpill < tail
+    const isShort = state === "closed" && ofTail + ofSpill < tail
     if (isShort) missing.push(...ends)
     return {
       ...verdict,
@@ -281,6 +280,25 @@ export class SequenceAudit {
       pending: ofFallback + (state === "running" ? onItsWay : ofSpill),
       gone: undefined
     }
+  }
+
+  /** What was announced as admitted behind the last event of each bucket that is there; `unclear`: so many of it that nobody can tell. */
+  #endsOf(
+    { incarnation, buckets, cut }: Publication,
+    stream: string,
+    sequences: Announced["sequences"],
+    { beforeMs }: TakenAway
+  ): { readonly ends: ReadonlyArray<SequenceRange>; readonly unclear: number } {
+    const ends: Array<SequenceRange> = []
+    let unclear = 0
+    for (const [bucket, next] of sequences) {
+      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY, cuts = 0 } = buckets.get(bucket) ?? {}
+      if (from >= next) continue
+      const isCut = this.#since === undefined ? from === 0 && this.#isAnyCut : this.#isCutSince(cuts, bucket)
+      if (cut.size > 0 || isCut || lastMs < beforeMs) unclear += next - from
+      else ends.push({ incarnation, stream, bucket, from, to: next })
+    }
+    return { ends, unclear }
   }
 
   /** Returns whether the event was not there before. */
@@ -299,7 +317,7 @@ export class SequenceAudit {
       return false
     }
     this.tally.events++
-    if (sighting === "dropped") this.tally.droppedAndStored++
+    if (sighting === "dropped") this.#noteDroppedAndStored(publication, 1)
     if (sighting === "late" && !isReplay) {
       this.tally.outOfOrder++
       this.#sample("outOfOrder", { ...id, stream: this.nameOf(id.stream) })
@@ -307,11 +325,16 @@ export class SequenceAudit {
     return true
   }
 
+  #noteDroppedAndStored(publication: Publication, events: number): void {
+    publication.droppedAndStored += events
+    this.tally.droppedAndStored += events
+  }
+
   #publicationOf(incarnation: string, tag: string): Publication {
     const name = `${incarnation} ${tag}`
     let publication = this.#publications.get(name)
     if (publication === undefined) {
-      publication = { incarnation, buckets: new Map(), cut: new Set(), forgotten: new Set() }
+      publication = { incarnation, buckets: new Map(), cut: new Set(), forgotten: new Set(), droppedAndStored: 0 }
       this.#publications.set(name, publication)
     }
     return publication
@@ -409,8 +432,9 @@ interface Announced {
   readonly legs: Announcement["legs"]
   /** Whether it has written the stream in other epochs elsewhere. */
   readonly isElsewhere: boolean
-  /** Events that it counts as dropped or dead-lettered there, less those that may be stored. */
+  /** Events that it counts as dropped or dead-lettered there, less those that may be stored; and these. */
   readonly dropped: number
+  readonly droppedMayBeStored: number
   /** Events that wait to be set aside there. */
   readonly deadLettering: number
   /** Events that it has in its spill, or has left there. */
@@ -430,13 +454,11 @@ function announcedOf(
       const there = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
       const ofStream = legs.filter((leg) => leg.stream === stream)
       const own = since === undefined ? there : [...there, ...calledOff(ofStream, there, sequences, since)]
-      if (own.length === 0) continue
+      if (own.length === 0 || isIdle(own, sequences)) continue
       const ownEpochs = new Set(own.map(({ epoch }) => epoch))
       const isElsewhere = legs.some((leg) => leg.stream === stream && !isSink(leg.sink) && !ownEpochs.has(leg.epoch))
-      const dropped = own.reduce(
-        (sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered) - leg.droppedMayBeStored,
-        0
-      )
+      const droppedMayBeStored = own.reduce((sum, leg) => sum + leg.droppedMayBeStored, 0)
+      const ended = own.reduce((sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered), 0)
       const deadLettering = own.reduce((sum, leg) => sum + leg.deadLettering, 0)
       const spilled = own.reduce((sum, leg) => sum + (leg.spilled ?? 0), 0)
       const tag = taggedStream(stream)
@@ -449,7 +471,8 @@ function announcedOf(
         taken: sequences,
         legs: own,
         isElsewhere,
-        dropped,
+        dropped: ended - droppedMayBeStored,
+        droppedMayBeStored,
         deadLettering,
         spilled,
         fellBack
@@ -457,6 +480,13 @@ function announcedOf(
       found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
     }
   return found
+}
+
+/** Whoever has a stream open has a row of it: also who only reads it. */
+function isIdle(rows: Announcement["legs"], sequences: Announcement["streams"][number]["sequences"]): boolean {
+  return (
+    sequences.length === 0 && rows.every(({ admitted, recovered, movedIn }) => admitted + recovered + movedIn === 0)
+  )
 }
 
 /**

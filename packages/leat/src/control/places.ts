@@ -210,7 +210,7 @@ function reached<A>(
     Effect.mapError((error) =>
       error instanceof TransportError && error.reason === "UnknownTopic"
         ? refused(
-            `topic ${sink} is not there, and its cluster makes none by itself; say with how many partitions it is to be made`
+            `topic ${sink} is not there, and its cluster makes none by itself; say with how many it is to be made, by --partitions (partitions)`
           )
         : refused(`${sink} cannot be reached: ${error.message}`)
     ),

@@ -102,11 +102,12 @@ export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<Sta
       const { moves, refused: why } = yield* planned({ ...fleet, control: stream.control }, asked, isDry)
       if (why.length > 0) return yield* refused(why.join("; "))
       const reason = asked.reason ?? ""
+      // A place that cannot be made is found while nothing is written yet.
+      if (!isDry) yield* makeTargets(means, asked, moves)
       for (const { stream: name, from, epoch, isPlaced } of moves)
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
       if (isNews && !isDry) yield* awaitReaders(waiting)
-      if (!isDry) yield* makeTargets(means, asked, moves)
       const applied = routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
       if (waves === undefined || isDry) return { ...(yield* applied), moves }
       const isPaused = (name: string): boolean => stream.control.streams.get(name)?.isPaused === true

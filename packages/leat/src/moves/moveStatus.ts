@@ -51,6 +51,7 @@ export interface StreamStatus {
   readonly stream: string
   /** Oldest first. */
   readonly epochs: ReadonlyArray<EpochStatus>
+  /** Processes that have it open and may publish it, also those that only read it. */
   readonly writers: number
   readonly groups: ReadonlyArray<string>
   /** Who holds what goes along in its spills. */

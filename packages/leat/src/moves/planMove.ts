@@ -8,12 +8,14 @@ import { compiled, leftBehindIn, legsOf, placeOf, type PlacesMeans, readRouteOf 
 import { mirrorFault, type SaidOfRest } from "../control/leftBehind.ts"
 import { endsOf, isSameTopic } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
+import { meant, nearest } from "../given/nearest.ts"
 import { versionIn } from "../routes/documentVersion.ts"
 import { globMatches } from "../routes/Glob.ts"
 import { readGroupFaults } from "../routes/groupTopicFault.ts"
 import { partitionFault } from "../routes/partitionFault.ts"
 import { givenUpAfter } from "../routes/RouteFaults.ts"
-import type { Leg, Route, Routes } from "../routes/Routes.ts"
+import type { Leg, Route, RouteError, Routes } from "../routes/Routes.ts"
+import type { TransportError } from "../transport/index.ts"
 import { type ForeignWriter, foreignWriters } from "./foreignWriters.ts"
 import { answered, placeText } from "./Places.ts"
 import type { QuietProcess, Silence } from "./Silence.ts"
@@ -189,6 +191,8 @@ const looked = (
   Effect.gen(function* () {
     const placement = control.streams.get(stream)
     const newest = placement === undefined ? undefined : endsOf(placement).newest
+    const unknown = isPlaced ? undefined : yield* unknownFault(stream, was, { control, before, means, asked })
+    if (unknown !== undefined) return { move: undefined, faults: [unknown] }
     const from =
       newest !== undefined && isSameTopic(newest.place, { ...was, partitions: 0 })
         ? newest.place
@@ -248,6 +252,27 @@ const looked = (
     Effect.catch(({ why }) => Effect.succeed({ move: undefined, faults: [why] }))
   )
 
+const unpublished =
+  "; a stream that nobody has published yet goes where the document has it that npx leat routes apply applies"
+
+/** Why a stream that was never placed cannot move: it lies nowhere, mostly because its name is another. Undefined: its topic is there. */
+const unknownFault = (
+  stream: string,
+  { cluster, topic, sink }: Leg,
+  { control, before, means, asked: { contracts } }: Pick<Looking, "control" | "before" | "means" | "asked">
+): Effect.Effect<string | undefined, RouteError | TransportError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const transport = yield* means.transportOf(before, cluster)
+      if (yield* isThere(transport, topic)) return undefined
+      const known = [...control.streams.keys(), ...contracts.map((one) => one.stream)]
+      const topics = yield* Effect.orElseSucceed(transport.topics ?? Effect.succeed([]), () => [])
+      const other = nearest(topic, topics)
+      const ofTopic = other === undefined ? unpublished : `; did you mean the stream of topic ${cluster}/${other}?`
+      return `stream ${stream}: topic ${sink} is not there, so nothing of it can move${meant(stream, known) || ofTopic}`
+    })
+  )
+
 /** All that is asked for one stream, in milliseconds. */
 const lookMsMax = 180_000
 
@@ -255,5 +280,5 @@ function foreignText({ incarnation, records, lastMs }: ForeignWriter, from: Plac
   const who =
     incarnation === "" ? "somebody who does not use leat" : `${incarnation}, which is no process of the fleet,`
   const seconds = Math.max(0, Math.round((nowMs - lastMs) / 1000))
-  return `${who} has written to ${placeText(from)} ${seconds} seconds ago (${records} records of the last minutes); stop it, and say that foreign writers are stopped`
+  return `${who} has written to ${placeText(from)} ${seconds} seconds ago (${records} records of the last minutes); stop it, and say --foreign-writers-stopped (foreignWritersStopped)`
 }

@@ -1,5 +1,13 @@
 import { Clock, Effect } from "effect"
-import { type ControlError, ControlTools, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
+import {
+  type ContractInfo,
+  type ControlError,
+  ControlTools,
+  MemoryBroker,
+  memoryDriver,
+  memoryTransport,
+  MoveTools
+} from "leat"
 import { batchOf, type Driver, sendEffect, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import type { ControlStream } from "../../src/control/ControlStream.ts"
@@ -318,6 +326,34 @@ describe("the start of a move", () => {
     )
   })
 
+  it("is refused where nobody has published the stream, and names the stream that is meant", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const { tool } = yield* opened(fleet)
+        const move = { ...tool, document: documentOf(2, 'b/"{stream}"').replace("test.*", "nothing.*"), partitions: 4 }
+        const whyNot = (name: string, contracts: ReadonlyArray<ContractInfo> = []) =>
+          Effect.map(
+            MoveTools.plan(fleet.transport, {
+              ...move,
+              document: move.document.replace("cluster: a", "cluster: b"),
+              streams: [name],
+              contracts
+            }),
+            ({ refused }) => refused
+          )
+        expect(yield* whyNot("ol")).toEqual([
+          "stream ol: topic a/ol is not there, so nothing of it can move; did you mean the stream of topic a/old?"
+        ])
+        expect(yield* whyNot("tst.notes", [noteContract()])).toEqual([
+          "stream tst.notes: topic a/tst.notes is not there, so nothing of it can move; did you mean test.notes?"
+        ])
+        expect(yield* whyNot("shop.orders")).toEqual([
+          "stream shop.orders: topic a/shop.orders is not there, so nothing of it can move; a stream that nobody has published yet goes where the document has it that npx leat routes apply applies"
+        ])
+      })
+    )
+  })
+
   it("is refused while somebody else writes the old topic, unless it was said to be stopped", () => {
     story((fleet) =>
       Effect.gen(function* () {
@@ -331,8 +367,8 @@ describe("the start of a move", () => {
         yield* put(a, "old", [["leat", headerOf(incarnation(9), 1, 0, 1)]], nowMs)
         yield* put(a, "old", [["x", Uint8Array.of(1)]], nowMs)
         expect((yield* MoveTools.plan(fleet.transport, start)).refused).toEqual([
-          `${incarnation(9)}, which is no process of the fleet, has written to a/old 0 seconds ago (1 records of the last minutes); stop it, and say that foreign writers are stopped`,
-          "somebody who does not use leat has written to a/old 0 seconds ago (1 records of the last minutes); stop it, and say that foreign writers are stopped"
+          `${incarnation(9)}, which is no process of the fleet, has written to a/old 0 seconds ago (1 records of the last minutes); stop it, and say --foreign-writers-stopped (foreignWritersStopped)`,
+          "somebody who does not use leat has written to a/old 0 seconds ago (1 records of the last minutes); stop it, and say --foreign-writers-stopped (foreignWritersStopped)"
         ])
         expect(yield* refusal(MoveTools.start(fleet.transport, start))).toMatch(/^Refused: .*no process of the fleet/)
         const stopped = yield* MoveTools.start(fleet.transport, { ...start, foreignWritersStopped: true })

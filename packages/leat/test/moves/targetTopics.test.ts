@@ -100,6 +100,21 @@ describe("the topic that a stream moves to", () => {
       )
   })
 
+  it("is made before the control stream is told anything, so that a start which may not make it has begun nothing", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const move = yield* lying(fleet, true)
+        yield* processOf(fleet)
+        yield* Effect.sleep("10 seconds")
+        const asked = { ...move, drivers: [forbidden(fleet.driver)], contracts: [needed] }
+        const { message } = yield* Effect.flip(MoveTools.start(fleet.transport, asked))
+        expect(message).toContain(`local/${topicOf("new")} cannot be made`)
+        expect(message).toContain("not for you")
+        expect([yield* phaseOf(fleet), fleet.tool.control.version]).toEqual([undefined, 1])
+      })
+    )
+  })
+
   it("is left to others by a process that may not make it, unless its contract needs compaction", () => {
     for (const [contract, phase] of [
       [compacted, "open"],

@@ -3,6 +3,7 @@ import type { Mutant } from "./Mutant.ts"
 const model = { foundBy: "audit/model.test.ts", test: "finds what was drawn" } as const
 const crashLoss = { foundBy: "ledger/crashLoss.test.ts", test: "is never less than what is lost" } as const
 const published = "audit/published.test.ts"
+const closedInOutage = (test: string) => ({ foundBy: "audit/closedInOutage.test.ts", test }) as const
 const movedTo = (test: string) => ({ foundBy: "audit/movedStreams.test.ts", test }) as const
 
 /** An audit that sees less than there is, or more. */
@@ -17,11 +18,60 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit takes drops of before for what is missing since",
-    file: "audit/SequenceAudit.ts",
-    find: `Math.min(between, Math.max(0, unannounced - unauditable))`,
-    replace: `Math.min(between, unannounced)`,
+    file: "audit/droppedUnsaid.ts",
+    find: `Math.min(between, Math.max(0, unannounced - first - unauditable))`,
+    replace: `Math.min(between, unannounced - first)`,
     foundBy: published,
     test: "does not take drops of before"
+  },
+  {
+    name: "an audit misses what a closed process gave up after a send without an answer",
+    file: "audit/droppedUnsaid.ts",
+    find: `Math.min(tail - ofBehind, droppedMayBeStored)`,
+    replace: `Math.min(tail - ofBehind, 0)`,
+    ...closedInOutage("tells what it gave up as dropped")
+  },
+  {
+    name: "an audit takes whatever is not there at the end for what a closed process gave up",
+    file: "audit/droppedUnsaid.ts",
+    find: `Math.min(doubtMax, unsaidInDoubt - unauditable)`,
+    replace: `tail - ofBehind`,
+    ...closedInOutage("at the end, between others")
+  },
+  {
+    name: "an audit takes what was given up and announced for what is not there",
+    file: "audit/droppedUnsaid.ts",
+    find: ` - listed - listedAndStored - ofUnlisted`,
+    replace: ` - listed - ofUnlisted`,
+    ...closedInOutage("whose drops were announced")
+  },
+  {
+    name: "drops in one of several places are taken from what is missing there a second time",
+    file: "audit/droppedUnsaid.ts",
+    find: `ofTail: (isElsewhere ? 0 : ofBehind) + ofDoubt`,
+    replace: `ofTail: ofBehind + ofDoubt`,
+    ...closedInOutage("in one of several places")
+  },
+  {
+    name: "drops of a closed process are taken for what is missing between records",
+    file: "audit/droppedUnsaid.ts",
+    find: `const first = isClosed ? Math.min(tailMax, unannounced) : 0`,
+    replace: `const first = 0`,
+    ...closedInOutage("at the end, between others")
+  },
+  {
+    name: "what was dropped is named as missing",
+    file: "audit/SequenceAudit.ts",
+    find: `ofTail + ofSpill < tail`,
+    replace: `ofSpill < tail`,
+    ...closedInOutage("tells what it gave up as dropped")
+  },
+  {
+    name: "who has a stream open and publishes nothing is a publisher",
+    file: "audit/SequenceAudit.ts",
+    find: `own.length === 0 || isIdle(own, sequences)`,
+    replace: `own.length === 0`,
+    ...closedInOutage("counts who has published")
   },
   {
     name: "an audit takes what is passed over for there",
@@ -93,8 +143,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit takes what is on its way for lost",
     file: "audit/SequenceAudit.ts",
-    find: `const isShort = state === "closed" && ofSpill < tail`,
-    replace: `const isShort = ofSpill < tail`,
+    find: `const isShort = state === "closed" && ofTail + ofSpill < tail`,
+    replace: `const isShort = ofTail + ofSpill < tail`,
     foundBy: published,
     test: "by its ledger"
   },
@@ -141,9 +191,9 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit does not ask the ledger about what no notice lists",
-    file: "audit/SequenceAudit.ts",
-    find: `const ofUnlisted = Math.min(unlisted, unsaid)`,
-    replace: `const ofUnlisted = Math.min(unlisted, 0)`,
+    file: "audit/droppedUnsaid.ts",
+    find: `const ofUnlisted = Math.min(shown.unlisted, unsaid)`,
+    replace: `const ofUnlisted = Math.min(shown.unlisted, 0)`,
     foundBy: published,
     test: "than a lane remembers"
   },
@@ -386,8 +436,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit of one place takes what its ledger wrote elsewhere for missing",
     file: "audit/SequenceAudit.ts",
-    find: `announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : eventsOf(ends)`,
-    replace: `eventsOf(ends)`,
+    find: `announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : behind`,
+    replace: `behind`,
     ...movedTo("misses nothing of what its publisher wrote")
   },
   {

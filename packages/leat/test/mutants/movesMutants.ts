@@ -159,6 +159,26 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     test: "by a start that knows"
   },
   {
+    name: "a stream whose topic is not there is planned to move",
+    file: "moves/planMove.ts",
+    find: `if (yield* isThere(transport, topic)) return undefined`,
+    replace: `if (stream !== "") return undefined`,
+    ...ofTools,
+    test: "names the stream that is meant"
+  },
+  {
+    name: "a start says where a stream lies before its new topic is made",
+    file: "moves/MoveTools.ts",
+    find: `      if (!isDry) yield* makeTargets(means, asked, moves)
+      for (const { stream: name, from, epoch, isPlaced } of moves)
+        if (!isPlaced) yield* placed(stream, name, from, epoch, reason)`,
+    replace: `      for (const { stream: name, from, epoch, isPlaced } of moves)
+        if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
+      if (!isDry) yield* makeTargets(means, asked, moves)`,
+    ...ofTargets,
+    test: "is made before the control stream"
+  },
+  {
     name: "a plan says of a topic whose contract it knows how the old one is",
     file: "moves/targetTopics.ts",
     find: `if (contract !== undefined) return`,
