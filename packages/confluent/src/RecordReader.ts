@@ -7,7 +7,7 @@ import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartit
 import { readerConfig, topicConfig } from "./client/clientConfig.ts"
 import type { Control } from "./admin/Control.ts"
 import { failure, failureOf } from "./client/failure.ts"
-import { batchOfMessages, offsetOf } from "./client/received.ts"
+import { batchesOfMessages, firstOffset, hasHole, offsetOf } from "./client/received.ts"
 
 /** Most records of one batch. */
 const batchRecords = 1000
@@ -53,7 +53,7 @@ export class RecordReader {
             Stream.unwrap(
               Effect.as(
                 one.assign(topic, partition, from),
-                Stream.unfold(from, (next) => one.next(topic, partition, next, to))
+                Stream.flattenIterable(Stream.unfold(from, (next) => this.#next(one, topic, partition, next, to)))
               )
             )
           )
@@ -61,6 +61,29 @@ export class RecordReader {
         return Stream.concat(Stream.fromIterable(expired), kept)
       })
     )
+  }
+
+  /** The batches from `at` on, and the next offset; undefined at the end. */
+  #next(
+    reading: Reading,
+    topic: string,
+    partition: number,
+    at: number,
+    to: number
+  ): Effect.Effect<readonly [ReadonlyArray<ReceivedBatch>, number] | undefined, TransportError> {
+    return Effect.flatMap(reading.next(topic, partition, at, to), (received) => {
+      if (received === undefined) return Effect.succeed(undefined)
+      const { messages, next } = received
+      const batches = (kept: number) => {
+        const [batch, rest] = batchesOfMessages(messages, at, next, kept)
+        return [rest === undefined ? [batch] : [batch, rest], next] as const
+      }
+      const first = hasHole(messages, at, next) ? reading.first(topic, partition) : 0
+      if (first >= 0) return Effect.succeed(batches(first))
+      // A fetch has failed since, or the brokers do not say it with each.
+      const edges = this.#control.edges("read", topic, [partition], "earliest")
+      return Effect.map(edges, (found) => batches(found.get(partition) ?? 0))
+    })
   }
 
   /** The range in offsets; an open end is the current end of the partition. `at`: where it is to begin, `from`: the first one of it that is still kept. */
@@ -124,6 +147,12 @@ export class RecordReader {
   })
 }
 
+interface Received {
+  readonly messages: ReadonlyArray<ClientMessage>
+  /** Behind the last of them, and behind what is missing there. */
+  readonly next: number
+}
+
 /** One client, and the partition that it reads. */
 class Reading {
   readonly close: (done: () => void) => void
@@ -160,13 +189,13 @@ class Reading {
     }
   }
 
-  /** The records from `at` on, and the next offset; undefined at the end. */
-  next(
-    topic: string,
-    partition: number,
-    at: number,
-    to: number
-  ): Effect.Effect<readonly [ReceivedBatch, number] | undefined, TransportError> {
+  /** As `firstOffset`. */
+  first(topic: string, partition: number): number {
+    return firstOffset(this.#consumer, topic, partition)
+  }
+
+  /** The messages from `at` on, and the next offset; undefined at the end. */
+  next(topic: string, partition: number, at: number, to: number): Effect.Effect<Received | undefined, TransportError> {
     if (at >= to) return Effect.succeed(undefined)
     const consumed = Effect.callback<ReadonlyArray<ClientMessage>, TransportError>((resume) => {
       this.#isAsking = true
@@ -186,9 +215,9 @@ class Reading {
       const isOver =
         own.length > messages.length ||
         (eof !== undefined && eof.topic === topic && eof.partition === partition && eof.offset >= to)
-      if (isOver) return Effect.succeed([batchOfMessages(messages, at, to), to] as const)
+      if (isOver) return Effect.succeed({ messages, next: to })
       if (last === undefined) return this.next(topic, partition, at, to)
-      return Effect.succeed([batchOfMessages(messages, at, last.offset + 1), last.offset + 1] as const)
+      return Effect.succeed({ messages, next: last.offset + 1 })
     })
   }
 }

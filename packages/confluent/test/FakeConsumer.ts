@@ -42,6 +42,10 @@ export class FakeConsumer implements Consumer {
     this.#rebalanced({ code: revokePartitions, message: "" }, partitions)
   }
 
+  getWatermarkOffsets(): { readonly lowOffset: number; readonly highOffset: number } {
+    return { lowOffset: 0, highOffset: 0 }
+  }
+
   connect(...[, done]: Parameters<Client["connect"]>): void {
     done(undefined, { brokers: [], topics: [] })
   }

@@ -1,4 +1,5 @@
 /** Reads a range of one partition, without a group. */
+import { kafkaCodes } from "@leat/kafka"
 import { Effect, Stream } from "effect"
 import type { Position, Range, ReceivedBatch, TransportError } from "leat/transport"
 import type { Brokers } from "./client/Brokers.ts"
@@ -30,7 +31,7 @@ export function readRange(
             ? Effect.succeed(undefined)
             : Effect.map(
                 tried(() => fetchOnce(brokers, topic, partition, next, to)),
-                (fetched) => [batchOf(next, fetched), fetched.next] as const
+                (batch) => [batch, batch.next] as const
               )
         )
         return Stream.concat(
@@ -58,7 +59,13 @@ async function rangeOf(brokers: Brokers, topic: string, partition: number, range
 }
 
 /** Fetches between two positions. Below the end of committed records there is always something. */
-function fetchOnce(brokers: Brokers, topic: string, partition: number, from: Position, to: Position): Promise<Fetched> {
+function fetchOnce(
+  brokers: Brokers,
+  topic: string,
+  partition: number,
+  from: Position,
+  to: Position
+): Promise<ReceivedBatch> {
   const where = `${topic}/${partition}`
   return asking(
     async () => {
@@ -69,11 +76,15 @@ function fetchOnce(brokers: Brokers, topic: string, partition: number, from: Pos
       const { code, partitions } = readFetchAnswer(exchange.payload, frame, where)
       const answer = partitions.find((one) => one.partition === partition)
       const failed = code === 0 ? (answer?.code ?? -1) : code
+      if (failed === kafkaCodes.OFFSET_OUT_OF_RANGE) {
+        const kept = (await positionsAt(brokers, topic, [partition], "earliest")).get(partition) ?? 0n
+        if (kept > from) return { records: [], next: kept < to ? kept : to, gap: "expired" }
+      }
       if (failed !== 0 || answer === undefined) {
         if (movedCodes.has(failed)) brokers.forget(topic)
         throw refusal(failed, "read", where)
       }
-      return readRecordBatches(answer.bytes, from, to, answer.aborted, where)
+      return batchOf(from, readRecordBatches(answer.bytes, from, to, answer.aborted, where))
     },
     () => brokers.forget(topic)
   )

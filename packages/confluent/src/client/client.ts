@@ -102,6 +102,8 @@ export interface Consumer extends Client {
   assignmentLost(): boolean
   setDefaultConsumeTimeout(timeoutMs: number): void
   consume(count: number, done: Done<ReadonlyArray<ClientMessage>>): void
+  /** Of the last fetch: librdkafka sets them before it gives the records of it. Negative: not known. Throws for what it does not know. */
+  getWatermarkOffsets(topic: string, partition: number): { readonly lowOffset: number; readonly highOffset: number }
   pause(partitions: ReadonlyArray<TopicPartition>): void
   resume(partitions: ReadonlyArray<TopicPartition>): void
   committed(

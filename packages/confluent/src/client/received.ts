@@ -1,6 +1,6 @@
 /** Messages of the client as leat's records. */
 import type { ReceivedBatch, ReceivedRecord, TransportError } from "leat/transport"
-import type { ClientMessage } from "./client.ts"
+import type { ClientMessage, Consumer } from "./client.ts"
 import { failure } from "./failure.ts"
 
 export function recordOf({ offset, key, value, headers, timestamp }: ClientMessage): ReceivedRecord {
@@ -23,14 +23,44 @@ function headerOf(header: object): readonly [name: string, value: Uint8Array] {
   return ["__proto__", value instanceof Uint8Array ? value : new Uint8Array(0)]
 }
 
+/** The first offset of a partition that was kept at the last fetch; negative where that is not known. */
+export function firstOffset(consumer: Consumer, topic: string, partition: number): number {
+  try {
+    return consumer.getWatermarkOffsets(topic, partition).lowOffset
+  } catch {
+    return -1
+  }
+}
+
+/** Whether offsets of [from, next) are missing. */
+export function hasHole(messages: ReadonlyArray<ClientMessage>, from: number, next: number): boolean {
+  return next - from !== messages.length
+}
+
+/**
+ * A partition from an offset on, as one batch or two. When offsets have expired, librdkafka goes on at the first one that is kept, without a
+ * word. So what is missing below `kept`, the first offset that was kept then or later, is told as expired.
+ */
+export function batchesOfMessages(
+  messages: ReadonlyArray<ClientMessage>,
+  from: number,
+  next: number,
+  kept: number
+): readonly [ReceivedBatch, ReceivedBatch?] {
+  const border = Math.min(kept, next)
+  const before = messages.filter(({ offset }) => offset < border)
+  if (border <= from || !hasHole(before, from, border)) return [batchOfMessages(messages, from, next)]
+  const expired = { records: before.map((message) => recordOf(message)), next: BigInt(border), gap: "expired" } as const
+  return border === next ? [expired] : [expired, batchOfMessages(messages.slice(before.length), border, next)]
+}
+
 /**
  * A batch of one partition. A missing offset was compacted, is a control record, or belongs to an aborted transaction; the client does not
  * say which, and compaction is the most common.
  */
-export function batchOfMessages(messages: ReadonlyArray<ClientMessage>, from: number, next: number): ReceivedBatch {
+function batchOfMessages(messages: ReadonlyArray<ClientMessage>, from: number, next: number): ReceivedBatch {
   const records = messages.map((message) => recordOf(message))
-  const isComplete = next - from === records.length
-  return { records, next: BigInt(next), ...(isComplete ? {} : { gap: "compacted" as const }) }
+  return { records, next: BigInt(next), ...(hasHole(messages, from, next) ? { gap: "compacted" as const } : {}) }
 }
 
 /** T36: a position as a number, which the client requires. */

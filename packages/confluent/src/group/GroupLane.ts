@@ -3,7 +3,7 @@ import { monotonicMs } from "../client/clock.ts"
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, TransportError } from "leat/transport"
 import type { ClientMessage } from "../client/client.ts"
 import { failure, transportName } from "../client/failure.ts"
-import { batchOfMessages, offsetOf } from "../client/received.ts"
+import { batchesOfMessages, offsetOf } from "../client/received.ts"
 
 /** Records and bytes that may wait in a lane. Beyond that its partition is paused until they are pulled. */
 const waitingRecordsMax = 5000
@@ -19,6 +19,8 @@ export interface LaneOwner {
   /** Commits an offset; calls `done` once with the result. */
   readonly commit: (lane: GroupLane, offset: number, done: (error: TransportError | undefined) => void) => void
   readonly over: () => void
+  /** The first offset of the partition that was kept at the last fetch; negative where that is not known. */
+  readonly first: (lane: GroupLane) => number
   /** Pauses or resumes the fetching of the partition. */
   readonly pause: (lane: GroupLane, isPaused: boolean) => void
 }
@@ -53,7 +55,11 @@ export class GroupLane implements LaneSource {
   /** Offset behind the last record that was received, gaps included. */
   #known: number
   /** What stands before it and was not pulled has expired. */
-  readonly #kept: number
+  #kept: number
+  /** Something is missing, and it is not known whether it has expired. */
+  #isUnsure = false
+  /** What is behind the last batch, and was received with it. */
+  #rest: ReceivedBatch | undefined
 
   constructor(owner: LaneOwner, partition: number, { start, kept, topicId }: LaneStart) {
     const { topic, group } = owner
@@ -83,6 +89,7 @@ export class GroupLane implements LaneSource {
       const detail = `offset ${message.offset} came after ${this.#known - 1}; the topic was made anew, or its log was cut`
       return this.#end(detail)
     }
+    if (message.offset > this.#known) this.#lookForExpired()
     this.#waiting.push(message)
     this.#waitingBytes += bytesOf(message)
     this.#known = message.offset + 1
@@ -101,7 +108,9 @@ export class GroupLane implements LaneSource {
 
   /** There is nothing more to read before this offset. */
   passed(offset: number): void {
-    if (offset > this.#known) this.#known = offset
+    if (offset <= this.#known) return
+    this.#lookForExpired()
+    this.#known = offset
   }
 
   /** After each delivery: wakes a waiting pull, or pauses the fetching. */
@@ -112,17 +121,28 @@ export class GroupLane implements LaneSource {
   }
 
   read(): ReceivedBatch | undefined {
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) return rest
     if (this.#known <= this.#pulled) return undefined
-    if (this.#pulled < this.#kept) {
-      this.#pulled = this.#kept
-      return { records: [], next: BigInt(this.#kept), gap: "expired" }
-    }
-    const batch = batchOfMessages(this.#waiting, this.#pulled, this.#known)
+    if (this.#isUnsure) this.#lookForExpired()
+    const [batch, more] = batchesOfMessages(this.#waiting, this.#pulled, this.#known, this.#kept)
+    this.#rest = more
     this.#waiting = []
     this.#waitingBytes = 0
     this.#pulled = this.#known
     if (this.#isPaused) this.#pause(false)
     return batch
+  }
+
+  /**
+   * Something is missing: it has expired if it stands before what is kept. The client forgets that for a moment when a fetch fails; then it is
+   * asked again when the lane is pulled.
+   */
+  #lookForExpired(): void {
+    const first = this.#owner.first(this)
+    this.#isUnsure = first < 0
+    this.#kept = Math.max(this.#kept, first)
   }
 
   commit(position: Position, done: Parameters<LaneSource["commit"]>[1]): void {

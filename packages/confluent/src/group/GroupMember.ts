@@ -19,6 +19,7 @@ import type {
 import { memberConfig, topicConfig } from "../client/clientConfig.ts"
 import { Commits } from "./Commits.ts"
 import { clientCodes, failure, failureOf } from "../client/failure.ts"
+import { firstOffset } from "../client/received.ts"
 import { GroupLane, type LaneOwner, type LaneStart } from "./GroupLane.ts"
 import { type OffsetsAsked, startingOffsets } from "./startingOffsets.ts"
 
@@ -301,6 +302,7 @@ export class GroupMember {
       group,
       commit: (...asked: Parameters<LaneOwner["commit"]>) => this.#commits.commit(...asked),
       over: () => this.#whenReleased?.(),
+      first: (lane: GroupLane) => this.#first(lane),
       pause: (lane: GroupLane, isPaused: boolean) => this.#pause(lane, isPaused)
     }
     const lane = new GroupLane(owner, partition, from)
@@ -320,6 +322,10 @@ export class GroupMember {
       held.release()
       if (isFailed) this.#fail(failure("Unavailable", "subscribe", error.detail))
     })
+  }
+
+  #first({ topic, partition }: GroupLane): number {
+    return this.#consumer === undefined ? -1 : firstOffset(this.#consumer, topic, partition)
   }
 
   #pause({ topic, partition }: GroupLane, isPaused: boolean): void {
