@@ -49,7 +49,7 @@ export function confluentCapabilities({
 }: Pick<ConfluentOptions, "recordBytesMax" | "positions">): Capabilities {
   return kafkaCapabilities(options, {
     ordering: "perPartition",
-    batch: "each",
+    batch: "prefix",
     appendWithPosition: positions ?? false,
     handover: "drain",
     backpressure: "lane",

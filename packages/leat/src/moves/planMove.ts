@@ -224,7 +224,7 @@ const looked = (
       })
     )
     const givenUp = givenUpAfter(leg.policy).join(", ")
-    if (ofNew.ordering === "none") faults.push(`${leg.sink} keeps no order of records`)
+    if (ofNew.ordering === "none" || ofNew.batch === "each") faults.push(`${leg.sink} keeps no order of records`)
     else if (ofOld.ordering === "perPartition" && ofNew.ordering !== "perPartition" && givenUp !== "")
       faults.push(
         `${leg.sink} keeps order only where nothing is given up, and its policy gives up after ${givenUp}; ${was.sink} keeps it in any case`

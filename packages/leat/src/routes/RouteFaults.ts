@@ -184,9 +184,10 @@ export function needFaults(
   capabilities: Capabilities | undefined
 ): ReadonlyArray<RouteFault> {
   if (capabilities === undefined) return []
-  const { ordering, replay, acks, compaction } = capabilities
+  const { ordering, batch, replay, acks, compaction } = capabilities
   const met: { readonly [N in Need]: boolean } = {
-    order: ordering === "perPartition" || ordering === "exceptAfterInDoubt",
+    // Where each record is stored or not by itself, one that is sent again stands behind those that were sent after it.
+    order: batch !== "each" && (ordering === "perPartition" || ordering === "exceptAfterInDoubt"),
     replay: replay.offset,
     fsync: acks.includes("fsync"),
     quorum: acks.includes("quorum"),

@@ -63,7 +63,7 @@ const partitionsMax = 99_999
 
 /** What sending on from a fallback asks of its cluster, and a word for each that a person can look up. */
 const needs: ReadonlyArray<readonly [need: string, isMet: (capabilities: Capabilities) => boolean]> = [
-  ["order of a partition", ({ ordering }) => ordering !== "none"],
+  ["order of a partition", ({ ordering, batch }) => ordering !== "none" && batch !== "each"],
   ["positions of what it stores", ({ appendWithPosition }) => appendWithPosition],
   ["groups", ({ groups }) => groups !== "none"]
 ]

@@ -63,7 +63,7 @@ export function expiredRuleFaults(policy: Policy): ReadonlyArray<PolicyFault> {
 /** What a spill asks of its cluster, and a word for each that a person can look up. */
 const needs: ReadonlyArray<readonly [need: string, isMet: (capabilities: Capabilities) => boolean]> = [
   ["fsync", ({ acks, ephemeral }) => acks.includes("fsync") && !ephemeral],
-  ["order of a partition", ({ ordering }) => ordering === "perPartition"],
+  ["order of a partition", ({ ordering, batch }) => ordering === "perPartition" && batch !== "each"],
   ["a hard fence", ({ fencing }) => fencing === "hard"],
   ["positions of what it stores", ({ appendWithPosition }) => appendWithPosition],
   ["groups", ({ groups }) => groups !== "none"]

@@ -62,7 +62,10 @@ export interface Capabilities {
    * handed over before it is, or has been answered: when one is not stored, those that were handed over meanwhile are not either.
    */
   readonly pipeline: number
-  /** What can become of a batch that fails: all or nothing, a stored prefix, each record for itself. */
+  /**
+   * What can become of a batch that fails: all or nothing, a stored prefix, each record for itself. With `each` one that is not stored, and is sent again,
+   * stands behind others of its key: such a transport is refused for a contract that needs order.
+   */
   readonly batch: "atomic" | "prefix" | "each"
   /** Whether a stored run says at which position it begins. */
   readonly appendWithPosition: boolean

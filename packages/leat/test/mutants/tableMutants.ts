@@ -138,6 +138,14 @@ export const tableMutants: ReadonlyArray<Mutant> = [
     replace: `const gone = now?.legs.length === 0 ? (old?.legs ?? []) : []`
   },
   {
+    name: "a contract that needs order goes where each record is stored or not by itself",
+    file: "routes/RouteFaults.ts",
+    find: `order: batch !== "each" && (`,
+    replace: `order: (`,
+    foundBy: "routes/Routes.test.ts",
+    test: "that need order are refused where each record of a batch"
+  },
+  {
     name: "a linger may be as long as the time-out",
     file: "routes/RouteFaults.ts",
     find: `if (lingerMs >= timeoutMs) {`,

@@ -515,6 +515,16 @@ describe("contracts", () => {
     expect(faultsOf(documentOf([route("*")]), [contract("a", ["order"])], driver)).toEqual([])
   })
 
+  it("that need order are refused where each record of a batch is stored or not by itself", () => {
+    const faults = (batch: Capabilities["batch"]) => {
+      const capabilities: Capabilities = { ...memoryCapabilities(), batch }
+      const driver = { name: "memory", inspect: () => ({ capabilities }), open: () => Effect.die("not opened here") }
+      return faultsOf(documentOf([route("*")]), [contract("a", ["order"])], driver).map(({ message }) => message)
+    }
+    expect(faults("each")).toEqual(["test.a needs order, which cluster local does not declare"])
+    expect([...faults("prefix"), ...faults("atomic")]).toEqual([])
+  })
+
   it("need a route", () => {
     expect(pathsOf(faultsOf(documentOf([route("a.*")]), [contract("a.b"), contract("b")]))).toEqual(["routes"])
   })
