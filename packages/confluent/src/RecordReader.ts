@@ -1,8 +1,9 @@
 /** Reads of ranges without a group. Each client is assigned one partition at a time, and is kept for the next range. */
 import { kafkaDefaults, type KafkaOptions } from "@leat/kafka"
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, Option, type Scope, Stream } from "effect"
 import { type Range, type ReceivedBatch, TransportError } from "leat/transport"
 import { attempt, closed, connected } from "./client/ask.ts"
+import { monotonicMs } from "./client/clock.ts"
 import type { ClientError, ClientMessage, Consumer, KafkaJavascript, TopicPartitionOffset } from "./client/client.ts"
 import { readerConfig, topicConfig } from "./client/clientConfig.ts"
 import type { Control } from "./admin/Control.ts"
@@ -15,6 +16,10 @@ const batchRecords = 1000
 const idleMax = 2
 /** Wait for more records, in milliseconds, in one of the threads that all clients share. */
 const waitMs = 5
+/** Time between two questions where the partition ends, while nothing comes of a range, in milliseconds. */
+const endLookMs = 1000
+/** So many ends before that of the range, one after the other: a leader that is new may say a lower one for a moment. */
+const shorterLooks = 5
 
 export class RecordReader {
   readonly #kafka: KafkaJavascript
@@ -71,7 +76,7 @@ export class RecordReader {
     at: number,
     to: number
   ): Effect.Effect<readonly [ReadonlyArray<ReceivedBatch>, number] | undefined, TransportError> {
-    return Effect.flatMap(reading.next(topic, partition, at, to), (received) => {
+    return Effect.flatMap(this.#received(reading, topic, partition, at, to), (received) => {
       if (received === undefined) return Effect.succeed(undefined)
       const { messages, next } = received
       const batches = (kept: number) => {
@@ -83,6 +88,32 @@ export class RecordReader {
       // A fetch has failed since, or the brokers do not say it with each.
       const edges = this.#control.edges("read", topic, [partition], "earliest")
       return Effect.map(edges, (found) => batches(found.get(partition) ?? 0))
+    })
+  }
+
+  /** What comes next. Fails where the partition has become shorter than the range: what is missing of that will never come, and the client does not say so. */
+  #received(
+    reading: Reading,
+    topic: string,
+    partition: number,
+    at: number,
+    to: number
+  ): Effect.Effect<Received | undefined, TransportError> {
+    return Effect.gen({ self: this }, function* () {
+      let shorter = 0
+      for (let lookAtMs = monotonicMs() + endLookMs; ;) {
+        const received = yield* reading.next(topic, partition, at, to)
+        if (received === undefined || received.next > at) return received
+        if (monotonicMs() < lookAtMs) continue
+        lookAtMs = monotonicMs() + endLookMs
+        // A cluster that is away is waited for.
+        const found = yield* Effect.option(this.#control.edges("read", topic, [partition], "latest"))
+        const end = Option.getOrUndefined(found)?.get(partition) ?? to
+        shorter = end < to ? shorter + 1 : 0
+        if (shorter < shorterLooks) continue
+        const detail = `${topic}/${partition} ends at offset ${end}, and had ${to} when its range was asked for: it was made anew, or has lost records; ask for what is stored now`
+        return yield* failure("Unsupported", "read", detail)
+      }
     })
   }
 
@@ -194,7 +225,7 @@ class Reading {
     return firstOffset(this.#consumer, topic, partition)
   }
 
-  /** The messages from `at` on, and the next offset; undefined at the end. */
+  /** The messages from `at` on, and the next offset: `at` while nothing comes; undefined at the end. */
   next(topic: string, partition: number, at: number, to: number): Effect.Effect<Received | undefined, TransportError> {
     if (at >= to) return Effect.succeed(undefined)
     const consumed = Effect.callback<ReadonlyArray<ClientMessage>, TransportError>((resume) => {
@@ -216,8 +247,7 @@ class Reading {
         own.length > messages.length ||
         (eof !== undefined && eof.topic === topic && eof.partition === partition && eof.offset >= to)
       if (isOver) return Effect.succeed({ messages, next: to })
-      if (last === undefined) return this.next(topic, partition, at, to)
-      return Effect.succeed({ messages, next: last.offset + 1 })
+      return Effect.succeed({ messages, next: last === undefined ? at : last.offset + 1 })
     })
   }
 }
