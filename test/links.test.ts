@@ -67,3 +67,14 @@ describe("the links of the pages", () => {
     expect(packed.flatMap(pagesIn).flatMap((page) => linksOf(page).map((to) => `${page}: ${to}`))).toEqual([])
   })
 })
+
+/** Rows of tables that stand behind an empty line, without a heading: they are shown as text. */
+const strayRowsIn = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/\n\n(\|[^\n]*)\n(?!\|[ :|-]+\n)/g)].map(([, row = ""]) => row)
+
+describe("the tables of the pages", () => {
+  it("are not cut in two by an empty line", () => {
+    expect(pages.flatMap((page) => strayRowsIn(textOf(page)).map((row) => `${page}: ${row}`))).toEqual([])
+    expect(strayRowsIn("\n\n| a |\n| --- |\n| b |\n\n| c |\n\n")).toEqual(["| c |"])
+  })
+})

@@ -123,7 +123,7 @@ describe("leat ledger with a route document", () => {
   const lane = { group: "g", lane: "s/0", start: "0", end: "2", duplicate: 0, skipped: {}, parked: 0, inFlight: 0 }
   const ended = { positions: 2, done: 2, moved: {}, deadLettered: {}, dropped: {}, unread: 0, balanced: true }
   const counted = { offered: 3, admitted: 3, rejected: {}, waiting: 0, balanced: true, sequences: [] }
-  const announce = (folder: string, sinks: ReadonlyArray<string>) =>
+  const announce = (folder: string, sinks: ReadonlyArray<string>, more: Partial<typeof leg> = {}) =>
     Effect.runPromise(
       ledgerStore(folder).save({
         incarnation: "01930000-0000-7000-8000-000000000000",
@@ -134,7 +134,7 @@ describe("leat ledger with a route document", () => {
           { stream: "s", ...counted },
           { stream: "other", ...counted }
         ],
-        legs: sinks.map((sink) => ({ ...leg, sink })),
+        legs: sinks.map((sink) => ({ ...leg, sink, ...more })),
         lanes: [{ ...lane, ...ended, stream: "s" }]
       })
     )
@@ -173,6 +173,18 @@ describe("leat ledger with a route document", () => {
     expect(stdout).not.toMatch(/kafka|other/)
     const spare = await project.leat(["ledger", "--routes", "routes.json", "--cluster", "spare", "--ledger", "ledgers"])
     expect([spare.code, spare.stderr]).toEqual([1, expect.stringContaining("spare")])
+  })
+
+  it("says of what closed processes left in spills that it stays pending, whoever sends it", async () => {
+    using project = new Project()
+    await announce(join(project.folder, "data"), ["far/s"], { admitted: 43, spilled: 40 })
+    const { code, stdout } = await project.leat(["ledger"])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/\nfar\/s +s +43 +2 +1 +40 +0 +0\n/)
+    expect(stdout).toContain(
+      "\n40 of PENDING were left in spills by processes that have ended, and stay here also when they were sent: whoever opens such a spill next sends them, and counts them as RECOVERED where it announces its ledger; 0 are\n"
+    )
+    expect((await project.leatJson(["ledger"])).report).toMatchObject({ leftInSpills: 40, legs: [{ pending: 40 }] })
   })
 
   it("finds ledgers in the log of the cluster, or else in the one log of the document that has any", async () => {

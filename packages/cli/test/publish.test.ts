@@ -117,6 +117,19 @@ describe("leat events publish", () => {
     expect(project.files("data")).toEqual([])
   })
 
+  it("says that it makes a log in a folder that was named, once", async () => {
+    using project = new Project(shop)
+    const [named, line] = [[...orders, "--directory", "typo"], '{"id":"a"}\n']
+    const dry = await piped(project, [...named, "--dry-run"], line)
+    expect([dry.code, dry.stderr]).toEqual([0, "leat: there is no log in typo; one would be made\n"])
+    const first = await piped(project, named, line)
+    expect([first.code, first.stderr]).toEqual([0, "leat: there was no log in typo; one was made\n"])
+    expect(first.stdout).toBe("offered 1, stored 1, duplicates 0, malformed 0, not stored 0\n")
+    expect((await piped(project, named, line)).stderr).toBe("")
+    const nothing = await piped(project, [...orders, "--directory", "other"], '{"id":""}\n')
+    expect(nothing.stderr).not.toContain("was made")
+  })
+
   it("stores nothing where another program keeps its files", async () => {
     using project = new Project({ ...shop, "data/notes.txt": "mine" })
     const { code, stderr } = await piped(project, orders, '{"id":"a"}\n')

@@ -69,6 +69,20 @@ describe("leat routes", () => {
     }
   )
 
+  it("says before it applies which streams no process would move", { timeout: 60_000 }, async () => {
+    using project = new Project()
+    const moved = (version: number) => documentOf(version).replace('topic: "{stream}"', 'topic: "other.{stream}"')
+    project.write({ "one.yaml": documentOf(1), "two.yaml": moved(2) })
+    expect((await project.leat(["routes", "apply", "one.yaml", ...at, "--create"])).stderr).toBe("")
+    await using _ = await opened(project, documentOf(1))
+    const told = (version: number) =>
+      `leat: stream * would move: a process that has one of these open refuses version ${version} and keeps what it has; npx leat move start moves it, and npx leat routes status tells who refuses what\n`
+    const applied = await project.leat(["routes", "apply", "two.yaml", ...at])
+    expect([applied.code, applied.stderr]).toEqual([0, told(2)])
+    const back = await project.leat(["routes", "rollback", ...at, "--to", "1", "--reason", "a test"])
+    expect([back.code, back.stderr]).toEqual([0, told(3)])
+  })
+
   it("says who has another version in force when the time is over", { timeout: 60_000 }, async () => {
     using project = new Project()
     // It moves no open stream, and names a driver that the process was not given.

@@ -2,7 +2,8 @@ import { createReadStream, existsSync } from "node:fs"
 import { Console, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CommandRun } from "../CommandRun.ts"
-import { directory, dryRun, json, proto, topic } from "../flags.ts"
+import { noLog, openLog } from "../log/openLog.ts"
+import { directory, directoryDefault, dryRun, json, proto, topic } from "../flags.ts"
 import { CommandFailure, exitCode, printJson } from "../outcome.ts"
 import { type Contracts, findContractsIn, type FoundContract } from "./Contracts.ts"
 import { openEventTarget } from "./EventTarget.ts"
@@ -46,6 +47,7 @@ export const publish = Command.make(
       const message = `there is no file ${flags.file.value}; name another by --file, or pipe lines in`
       return yield* new CommandFailure({ code: exitCode.misuse, message })
     }
+    const isNew = folder !== directoryDefault && (yield* isNoLog(folder))
     const contracts = yield* Effect.cached(findContractsIn(flags.proto))
     // Named wrongly, it is told before anything is read.
     if (Option.isSome(flags.type) || Option.isSome(flags.stream)) yield* contractOf(yield* contracts, flags)
@@ -72,6 +74,10 @@ export const publish = Command.make(
     const { offered, stored, duplicates, malformed, notStored } = tally
     const report = { offered, stored: isDryRun ? 0 : stored, duplicates, malformed, notStored, dryRun: isDryRun }
     const full = isDryRun ? { ...report, storable: stored } : report
+    if (isNew && stored > 0)
+      yield* Console.error(
+        `leat: there ${isDryRun ? "is" : "was"} no log in ${folder}; one ${isDryRun ? "would be" : "was"} made`
+      )
     const told = isDryRun ? `would store ${stored} of ${offered}, malformed ${malformed}` : String(tally)
     if (Option.isSome(stopped)) {
       const message = `stopped at what the log did not take: ${stopped.value}; ${told}; run it again, ids keep whole records from being stored twice`
@@ -102,6 +108,15 @@ function contractOf(
   const message = "these are events without a contract; name it by --stream or --type"
   return Effect.fail(new CommandFailure({ code: exitCode.misuse, message }))
 }
+
+/** A name that somebody has typed may be misspelt, and a log is made there all the same: that is told. */
+const isNoLog = (folder: string): Effect.Effect<boolean> =>
+  Effect.scoped(
+    Effect.match(openLog(folder), {
+      onFailure: ({ report }) => report?.["reason"] === noLog,
+      onSuccess: () => false
+    })
+  )
 
 function readFailure(error: unknown): CommandFailure {
   const reason = error instanceof Error ? error.message : String(error)

@@ -88,7 +88,8 @@ const tell = Effect.fnUntraced(function* (
     const announcedAt = new Date(announcedAtMs).toISOString()
     return { incarnation, source, owner, announcedAt, state, crashLosses, objectives }
   })
-  const report = { directory: resolve(folder), balanced: isBalanced, crashLost, ...sums, incarnations, unreadable }
+  const told = { crashLost, leftInSpills: leftInSpills(ledgers), ...sums, incarnations, unreadable }
+  const report = { directory: resolve(folder), balanced: isBalanced, ...told }
   if (!isJson) yield* print(ledgers, sums)
   for (const contradiction of contradictionsOf(sums.legs)) yield* Console.error(`leat: ${contradiction}`)
   if (!isBalanced) {
@@ -97,6 +98,28 @@ const tell = Effect.fnUntraced(function* (
   }
   if (isJson) yield* printJson(report)
 })
+
+/** Events in spills of processes that have ended, as these said last. Who sends them on counts them in its own ledger. */
+function leftInSpills(ledgers: ReadonlyArray<AnnouncedLedger>): number {
+  const spilledIn = (legs: AnnouncedLedger["legs"]) => legs.reduce((sum, { spilled }) => sum + spilled, 0)
+  return ledgers.reduce((all, { state, legs, crashLosses }) => {
+    if (state === "closed") return all + spilledIn(legs)
+    // Of one that is gone the topic says how much of it has been sent since; where nobody can look it is unknown, and not pending.
+    return crashLosses.reduce((sum, { stream, sink, spilled }) => {
+      const own = legs.filter((leg) => leg.stream === stream && leg.sink === sink)
+      return sum + Math.min(spilled, spilledIn(own))
+    }, all)
+  }, 0)
+}
+
+function leftText(ledgers: ReadonlyArray<AnnouncedLedger>, legs: ReturnType<typeof sumLedgers>["legs"]) {
+  const left = leftInSpills(ledgers)
+  if (left === 0) return []
+  const recovered = legs.reduce((sum, row) => sum + row.recovered, 0)
+  return [
+    `${left} of PENDING ${left === 1 ? "was" : "were"} left in spills by processes that have ended, and ${left === 1 ? "stays" : "stay"} here also when ${left === 1 ? "it was" : "they were"} sent: whoever opens such a spill next sends them, and counts them as RECOVERED where it announces its ledger; ${recovered} ${recovered === 1 ? "is" : "are"}`
+  ]
+}
 
 /** What is in a topic otherwise than the processes that are gone have announced. */
 function contradictionsOf(legs: ReturnType<typeof sumLedgers>["legs"]): ReadonlyArray<string> {
@@ -194,7 +217,7 @@ function print(ledgers: ReadonlyArray<AnnouncedLedger>, { streams, legs, groups 
       // What a process that is gone admitted after its last announcement is in no file.
       hasGone(row) ? `${row.unknown}+` : row.unknown
     ])
-    parts.push(table(headings, rows))
+    parts.push(table(headings, rows), ...leftText(ledgers, legs))
   }
   if (groups.length > 0) {
     const rows = groups.map(({ group, stream, positions, done, moved, deadLettered, dropped }) => [

@@ -10,6 +10,7 @@ import { tellApplied } from "./awaited.ts"
 import { controlFailure, controlFlags, parseWait, processesText, wait } from "./controlFlags.ts"
 import { type TwoDocuments, withApplied } from "./otherDocument.ts"
 import { planned } from "./planned.ts"
+import { tellUnmoved } from "./tellUnmoved.ts"
 import { authorOf, findControl, notMade, openControlForWriting } from "./openControl.ts"
 
 /** Writes a document for a whole fleet. */
@@ -53,6 +54,7 @@ export const apply = Command.make(
       return yield* tellDryRun(flags, { after, afterName, streams: [], notes: [] }, Option.getOrUndefined(fleet))
     }
     const transport = yield* openControlForWriting(flags, flags.create)
+    if (Option.isSome(fleet)) yield* tellUnmoved({ transport, topic, fleet: fleet.value, after, version: next })
     const applying = ControlTools.apply(transport, {
       topic,
       author: authorOf(flags.by),

@@ -9,6 +9,7 @@ import { printJson } from "../outcome.ts"
 import { tellApplied } from "./awaited.ts"
 import { controlFailure, controlFlags, parseWait, processesText, wait } from "./controlFlags.ts"
 import { unknownVersion } from "./history.ts"
+import { tellUnmovedBy } from "./tellUnmoved.ts"
 import { authorOf, openControl, openControlForWriting } from "./openControl.ts"
 
 /** Applies an older document again. */
@@ -37,13 +38,15 @@ export const rollback = Command.make(
     const waitMs = yield* parseWait(flags.wait)
     const asked = flags.to.value
     const { fleet } = yield* Effect.scoped(openControl(flags))
-    if (!fleet.history.some(({ version }) => version === asked)) return yield* unknownVersion(asked, fleet.history)
+    const past = fleet.history.find(({ version }) => version === asked)
+    if (past === undefined) return yield* unknownVersion(asked, fleet.history)
     if (flags.dryRun && asked !== fleet.version) {
       const version = fleet.version + 1
       if (json) return yield* printJson({ topic, dryRun: true, version, to: asked, before: fleet.version })
       return yield* Console.log(`version ${version} would say what version ${asked} says; ${processesText(fleet)}`)
     }
     const transport = yield* openControlForWriting(flags)
+    yield* tellUnmovedBy({ transport, topic, fleet, version: fleet.version + 1 }, past.document)
     const back = ControlTools.rollback(transport, {
       topic,
       author: authorOf(flags.by),
