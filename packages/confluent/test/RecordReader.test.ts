@@ -5,8 +5,14 @@ import type { ClientMessage } from "../src/client/client.ts"
 import { RecordReader } from "../src/RecordReader.ts"
 import { type FakeConsumer, fakeClient } from "./FakeConsumer.ts"
 
-const message = (offset: number): ClientMessage =>
-  ({ topic: "t", partition: 0, offset, key: null, value: Buffer.from("v"), timestamp: 1000 }) as ClientMessage
+const message = (offset: number): ClientMessage => ({
+  topic: "t",
+  partition: 0,
+  offset,
+  key: null,
+  value: Buffer.from("v"),
+  timestamp: 1000
+})
 
 describe("a range of a partition that has become shorter since it was asked for", () => {
   it("ends in an error, and is not waited for", async () => {
