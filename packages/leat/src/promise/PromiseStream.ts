@@ -163,6 +163,14 @@ export class PromiseStream<T> {
   }
 
   /**
+   * Where the fault of the event is that was rejected last, in one sentence for a person, as the `detail` of `Rejected`; undefined before the first. What `offer`
+   * gives are constants: ask at once, before the next event.
+   */
+  get lastFault(): string | undefined {
+    return this.#stream.lastFault
+  }
+
+  /**
    * Admits the event now, or says why not. Never waits, never throws.
    *
    * @example
