@@ -82,7 +82,7 @@ function run(folder: string, command: string, args: ReadonlyArray<string>, envir
   } as const
   const { status, stdout, stderr } = spawnSync(command, args, options)
   // What leat tells the log has a time, and stands beside what programs print.
-  return { status, stdout, stderr: stderr.replaceAll(/^\[[\d:.]+\] (WARN|INFO) .*\n/gm, "") }
+  return { status, stdout, stderr: stderr.replaceAll(/^(\[[\d:.]+\]|[\d:.TZ-]+) (WARN|INFO) .*\n( +.*\n)*/gm, "") }
 }
 
 /** Writes the files of a page and runs its commands; returns what its program is to print. */

@@ -125,6 +125,14 @@ export class EventStream<T> {
   }
 
   /**
+   * Where the fault of the event is that was rejected last, in one sentence for a person, as the `detail` of `Rejected`; undefined before the first. What `offer`
+   * gives are constants: ask at once, before the next event.
+   */
+  get lastFault(): string | undefined {
+    return this.#publishing.lastFault
+  }
+
+  /**
    * Admits the event, waiting for room where the sink's rule is `block`, and completes at the route's level. Fails with
    * `Rejected` when it is not admitted (`timeout` after the time-out of the leg), with `NotStored` when a policy gave it
    * up. Who waits first is served first. Interrupted while it waits for room, it is not admitted and counted as rejected;

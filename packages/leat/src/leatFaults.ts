@@ -30,8 +30,8 @@ export const leatOptionNames: ReadonlyArray<string> = [
 /** The least time between two announcements of the ledger, in milliseconds: a typing error is a fault, and no store that is written without a pause. */
 const ledgerEveryMsMin = 10
 
-/** Empty when a leat can be made of them. The routes are checked where they are compiled. */
-export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
+/** Empty when a leat can be made of them. The routes are checked where they are compiled. `names`: of the options that its door has. */
+export function leatFaults(options: unknown, names = leatOptionNames): ReadonlyArray<RouteFault> {
   if (!isObject(options)) {
     const message = `a leat is opened with an object that has a source, as { source: "mobile-app" }, and not with ${kindOf(options)}`
     return [{ path: "options", message }]
@@ -40,11 +40,8 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (tooOld !== undefined) return [{ path: "", message: tooOld }]
   const { source, routes, control, drivers, contracts, ledger, journal, buffers, drain } = options
   const found: Array<RouteFault> = Object.keys(options)
-    .filter((name) => !leatOptionNames.includes(name))
-    .map((path) => ({
-      path,
-      message: `is no option of a leat; it has ${leatOptionNames.join(", ")}${meant(path, leatOptionNames)}`
-    }))
+    .filter((name) => !names.includes(name))
+    .map((path) => ({ path, message: path === "logger" ? loggerOfEffect : noOption(path, names) }))
   if (typeof source !== "string" || source === "") {
     const message = "a leat needs a source: the name of the service that publishes"
     found.push({ path: "source", message: source === "" ? message : `${message}, and not ${kindOf(source)}` })
@@ -60,8 +57,21 @@ export function leatFaults(options: unknown): ReadonlyArray<RouteFault> {
   if (ledger !== undefined) found.push(...ledgerFaults(ledger))
   if (journal !== undefined && !(isObject(journal) && typeof journal["moved"] === "function"))
     found.push({ path: "journal", message: "is no journal: an object with a function `moved`" })
+  const { logger } = options
+  if (logger !== undefined && names.includes("logger") && typeof logger !== "function") {
+    const example = "({ level, message }) => console[level](message)"
+    found.push({ path: "logger", message: `is a function that takes a line, as ${example}, and not ${kindOf(logger)}` })
+  }
   if (buffers !== undefined) found.push(...bufferFaults(buffers))
   return [...found, ...durationFaults("drain", drain)]
+}
+
+/** Of the door that has none. */
+const loggerOfEffect =
+  "is an option of open in leat/promise; with Effect, lines go to the loggers of the program: Effect.provide(Logger.layer([mine]))"
+
+function noOption(path: string, names: ReadonlyArray<string>): string {
+  return `is no option of a leat; it has ${names.join(", ")}${meant(path, names)}`
 }
 
 function bufferFaults(buffers: unknown): ReadonlyArray<RouteFault> {

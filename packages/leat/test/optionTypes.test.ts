@@ -17,6 +17,7 @@ import type {
 } from "leat"
 import { open } from "leat/promise"
 import type {
+  OpenOptions,
   PromiseHandleBatchOptions,
   PromiseHandleOptions,
   PromiseInbox,
@@ -47,6 +48,7 @@ const taken: {
   readonly LeatOptions: Takes<LeatOptions>
   readonly ListOptions: Takes<DeadLetters.ListOptions>
   readonly MemoryOptions: Takes<MemoryOptions>
+  readonly OpenOptions: Takes<OpenOptions>
   readonly PromiseHandleBatchOptions: Takes<PromiseHandleBatchOptions>
   readonly PromiseHandleOptions: Takes<PromiseHandleOptions>
   readonly PromisePublishOptions: Takes<PromisePublishOptions>
@@ -67,6 +69,7 @@ const taken: {
   LeatOptions: true,
   ListOptions: true,
   MemoryOptions: true,
+  OpenOptions: true,
   PromiseHandleBatchOptions: true,
   PromiseHandleOptions: true,
   PromisePublishOptions: true,

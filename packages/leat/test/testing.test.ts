@@ -1,7 +1,7 @@
 import { Effect, Exit, References } from "effect"
 import { Leat } from "leat"
 import { NotCaughtUp, open } from "leat/promise"
-import { simulate, waitUntilQuiet } from "leat/testing"
+import { HandlersFailed, simulate, waitUntilQuiet } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "./contracts/Note.ts"
 
@@ -62,6 +62,96 @@ describe("waitUntilQuiet", () => {
     expect(seen).toEqual(["1", "2", "3"])
     await notes.handle("halts", () => Promise.reject(new Error("bad")), { policy: [] })
     await expect(waitUntilQuiet(leat)).rejects.toBeInstanceOf(NotCaughtUp)
+  })
+})
+
+describe("waitUntilQuiet, of what handlers fail with", () => {
+  const policy = [{ on: ["*"], then: "deadLetter" as const }]
+  const dropping = [{ on: ["*"], then: "drop" as const }]
+  const failure = (tag: string) => Object.assign(new Error(`planted ${tag}`), { _tag: tag })
+
+  it("rejects with the first error by default: an assertion in a handler fails its test", async () => {
+    await using leat = await open({ source: "test", logger: () => undefined })
+    const notes = await leat.stream(noteContract())
+    await notes.handle("g", ({ text }) => expect(text).toBe("right"))
+    for (const text of ["right", "wrong"]) notes.offer({ key: "a", text })
+    const error: unknown = await waitUntilQuiet(leat).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(HandlersFailed)
+    expect(error).toMatchObject({
+      _tag: "HandlersFailed",
+      failures: [{ stream: "test.notes", group: "g", name: "AssertionError", ended: "deadLettered", events: 1 }],
+      cause: { name: "AssertionError", actual: "wrong", expected: "right" }
+    })
+    expect((error as Error).message).toMatch(
+      /^the group g of test\.notes has dead-lettered 1 event \(AssertionError: expected 'wrong' to be 'right'/
+    )
+    // Once: what is told is not told again.
+    await waitUntilQuiet(leat)
+  })
+
+  it("says what was dropped too, of all groups, and in batches", () => {
+    const program = Effect.gen(function* () {
+      const leat = yield* Leat.make({ source: "test" })
+      const notes = yield* leat.stream(noteContract())
+      yield* notes.handle("g", () => Effect.fail(failure("Stale")), { policy: dropping })
+      yield* notes.handleBatch("h", () => Effect.fail(failure("Bad")), { policy })
+      for (const text of ["1", "2"]) notes.offer({ key: "a", text })
+      const error = yield* Effect.flip(waitUntilQuiet(leat))
+      return error.message
+    }).pipe(Effect.scoped)
+    expect(run(program)).toEqual(
+      Exit.succeed(
+        "the group g of test.notes has dropped 2 events (Stale: planted Stale)\nthe group h of test.notes has dead-lettered 2 events (Bad: planted Bad)"
+      )
+    )
+  })
+
+  it("lets a test say which failures it expects, and fails for others", () => {
+    const program = (expectedFailures: "any" | ReadonlyArray<string> | undefined) =>
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test" })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.handle("g", ({ text }) => Effect.fail(failure(text)), { policy })
+        for (const text of ["Stale", "Bad", "Stale"]) notes.offer({ key: "a", text })
+        return yield* Effect.match(waitUntilQuiet(leat, { expectedFailures }), {
+          onSuccess: () => "quiet",
+          onFailure: ({ message }) => message
+        })
+      }).pipe(Effect.scoped)
+    expect(run(program("any"))).toEqual(Exit.succeed("quiet"))
+    expect(run(program(["Stale", "Bad"]))).toEqual(Exit.succeed("quiet"))
+    expect(run(program(["Stale"]))).toEqual(
+      Exit.succeed("the group g of test.notes has dead-lettered 1 event (Bad: planted Bad)")
+    )
+  })
+
+  it("refuses names that are no list", async () => {
+    await using leat = await open({ source: "test" })
+    // @ts-expect-error It is what no type lets through.
+    await expect(waitUntilQuiet(leat, { expectedFailures: "Stale" })).rejects.toThrow(
+      'waitUntilQuiet: takes expectedFailures: "any", or a list of names, and not a text'
+    )
+  })
+
+  it("names what still fails when it takes too long, and what a lane stands for", () => {
+    const program = (rules: typeof policy | [], withinMs: number) =>
+      Effect.gen(function* () {
+        const leat = yield* Leat.make({ source: "test" })
+        const notes = yield* leat.stream(noteContract())
+        yield* notes.handle("g", () => Effect.fail(failure("Down")), { policy: rules })
+        for (let index = 0; index < 100; index++) notes.offer({ key: `k${index}`, text: "1" })
+        const { cause, message } = yield* Effect.flip(waitUntilQuiet(leat, { withinMs }))
+        return [message, cause instanceof Error ? cause.message : cause]
+      }).pipe(Effect.scoped)
+    expect(run(program(policy, 3000))).toEqual(
+      Exit.succeed([
+        "the leat test becoming quiet did not happen within 3000 ms; the group g of test.notes fails with Down: planted Down",
+        "planted Down"
+      ])
+    )
+    expect(run(program([], 3000))).toMatchObject({
+      value: [expect.stringContaining("Down: planted Down"), "planted Down"]
+    })
   })
 })
 

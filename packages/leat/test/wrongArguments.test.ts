@@ -145,6 +145,7 @@ describe("a call from JavaScript", () => {
   })
 
   const given = promiseDoor.open as Callable
+  const withLogger = { source: "a", logger: () => undefined }
   it.each([
     ["open()", () => given(), "options: a leat is opened with an object that has a source"],
     [
@@ -177,6 +178,16 @@ describe("a call from JavaScript", () => {
     ["a long source", () => given({ source: "s".repeat(1025) }), "of a source has at most 1024 bytes, and not 1025"],
     ["ledger: store", () => given({ source: "a", ledger: "./data" }), "ledger: says where counters go"],
     [
+      "logger: console",
+      () => given({ source: "a", logger: console }),
+      "logger: is a function that takes a line, as ({ level, message }) => console[level](message), and not another object"
+    ],
+    [
+      "a logger in Effect",
+      () => Effect.runPromise(Effect.scoped(effectDoor.Leat.make(withLogger))),
+      "logger: is an option of open in leat/promise; with Effect, lines go to the loggers of the program: Effect.provide(Logger.layer([mine]))"
+    ],
+    [
       "buffers: 5",
       () => given({ source: "a", buffers: 5 }),
       "buffers: say how many bytes all buffers may have together"
@@ -205,7 +216,7 @@ describe("a call from JavaScript", () => {
     [
       "the name of a file",
       () => given({ source: "a", routes: "routes.yaml" }),
-      "routes.yaml is the name of a file, and not its text; read it"
+      'routes.yaml is the name of a file, and not its text; give the file to open: routes: { file: "routes.yaml" }, or its text'
     ],
     ["no document", () => given({ source: "a", routes: "" }), "routes: the text holds nothing"],
     ["a number", () => given({ source: "a", routes: 5 }), "routes: is a number; a route document is an object"]

@@ -1,5 +1,6 @@
 /** How handling a record can fail, and what stands still because of it. */
 import { Cause } from "effect"
+import { withJson } from "../given/withJson.ts"
 import { type Position, TransportError } from "../transport/index.ts"
 
 /** What the policy is asked about, and a sentence for a person. */
@@ -40,7 +41,8 @@ export interface ReadHalted {
 }
 
 /** A halt with what the handler failed with. */
-export function haltWith<H extends ReadHalted>(halt: H, error: unknown): H {
+export function haltWith<H extends ReadHalted>(given: H, error: unknown): H {
+  const halt = withJson(given)
   return error === undefined ? halt : Object.defineProperty(halt, "error", { value: error, enumerable: false })
 }
 

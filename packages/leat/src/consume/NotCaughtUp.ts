@@ -24,7 +24,15 @@ export class NotCaughtUp extends TaggedError("NotCaughtUp")<{
   readonly stream: string
   /** Lanes that stand; empty for the other reasons. */
   readonly halted: ReadonlyArray<HaltedReadLane>
+  /** What the handler failed with for which the first of them stands. */
+  readonly cause?: unknown
 }> {
+  constructor(fields: Pick<NotCaughtUp, "reason" | "group" | "stream" | "halted">) {
+    super(fields)
+    const failed = fields.halted.find(({ error }) => error !== undefined)
+    if (failed !== undefined) Object.defineProperty(this, "cause", { value: failed.error, enumerable: false })
+  }
+
   override get message(): string {
     const who = `the group ${this.group} of ${this.stream}`
     if (this.reason === "Stopped") return `${who} has not caught up: its subscription was stopped`

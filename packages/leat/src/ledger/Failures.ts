@@ -23,6 +23,12 @@ export class Failures {
     return this.#first.get(tag)
   }
 
+  /** From now on others are the first of their names. */
+  forget(): void {
+    this.#first.clear()
+    this.#last = undefined
+  }
+
   note(failure: SeenFailure): void {
     this.#last = failure
     if (this.#first.size < tagsMax && !this.#first.has(failure.tag)) this.#first.set(failure.tag, failure)

@@ -15,6 +15,7 @@
  * `Journal` sees every single move by id: tests keep the sets themselves with it.
  */
 
+import { withJson } from "../given/withJson.ts"
 import type { BucketRange } from "./BucketRange.ts"
 import { type Counts, newCounts, sum } from "./Counts.ts"
 import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
@@ -240,7 +241,7 @@ export interface ReadRow {
 }
 
 /**
- * All rows at one moment; plain data, which does not change any more.
+ * All rows at one moment; plain data, which does not change any more. `JSON.stringify` writes positions as text.
  *
  * @example
  * ```ts
@@ -374,7 +375,7 @@ export class Ledger {
   snapshot(): LedgerSnapshot {
     const streams = Array.from(this.#streams.values(), streamRow)
     const legs = this.#legs()
-    const lanes = Array.from(this.#groups.values()).flatMap(({ rows }) => rows)
+    const lanes = Array.from(this.#groups.values()).flatMap(({ rows }) => rows.map(withJson))
     return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
   }
 

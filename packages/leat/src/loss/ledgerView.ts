@@ -1,6 +1,7 @@
 /** What an open leat shows of its ledger. */
 import { Duration, Option } from "effect"
 import { takes } from "../given/takes.ts"
+import type { Failures } from "../ledger/Failures.ts"
 import type { Ledger, LedgerSnapshot } from "../ledger/Ledger.ts"
 import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { LedgerWindow, Windows } from "../ledger/Windows.ts"
@@ -27,7 +28,7 @@ export interface LedgerView {
 }
 
 export function ledgerView(ledger: Ledger, windows: Windows, losses: LossWatch, nowMs: () => number): LedgerView {
-  return {
+  const view: LedgerView = {
     snapshot: () => ledger.snapshot(),
     window: (length) => {
       const lengthMs = Option.match(Duration.fromInput(length), { onNone: () => 0, onSome: Duration.toMillis })
@@ -37,4 +38,13 @@ export function ledgerView(ledger: Ledger, windows: Windows, losses: LossWatch, 
     },
     objectives: () => losses.rows()
   }
+  ledgers.set(view, ledger)
+  return view
+}
+
+const ledgers = new WeakMap<LedgerView, Ledger>()
+
+/** What a group failed with, of the leat whose ledger it is. */
+export function failuresOf(view: LedgerView, group: string, stream: string): Failures | undefined {
+  return ledgers.get(view)?.group(group, stream).failures
 }

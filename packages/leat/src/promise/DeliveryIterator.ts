@@ -5,7 +5,7 @@
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
 import type { DeliveryInfo } from "../consume/DeliveryInfo.ts"
 import type { Delivery } from "../consume/Subscription.ts"
-import { warningsApart } from "./warningsApart.ts"
+import type { Logging } from "./logging.ts"
 
 /** One event, and what is known of it. */
 export interface GivenEvent<T> {
@@ -25,6 +25,7 @@ const end = { done: true, value: undefined } as const
 export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, void> {
   readonly #deliveries: Stream.Stream<Delivery<T>, unknown>
   readonly #signal: AbortSignal | undefined
+  readonly #logging: Logging
   readonly #asking: Array<Asking<T>> = []
   /** What came for one who asks, until it is given. */
   #ready: Delivery<T> | undefined
@@ -38,7 +39,8 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
   #failure: { readonly error: unknown } | undefined
 
   /** Subscribes when it is first asked. `deliveries` end by themselves when the signal is aborted, and what was given last is done. */
-  constructor(deliveries: Stream.Stream<Delivery<T>, unknown>, signal: AbortSignal | undefined) {
+  constructor(deliveries: Stream.Stream<Delivery<T>, unknown>, signal: AbortSignal | undefined, logging: Logging) {
+    this.#logging = logging
     this.#deliveries = deliveries
     this.#signal = signal
   }
@@ -80,7 +82,7 @@ export class DeliveryIterator<T> implements AsyncGenerator<GivenEvent<T>, void, 
         this.#takeNext = () => resume(Effect.void)
         this.#serve()
       })
-    const fiber = Effect.runFork(warningsApart(Stream.runForEach(this.#deliveries, take)))
+    const fiber = Effect.runFork(this.#logging(Stream.runForEach(this.#deliveries, take)))
     this.#fiber = fiber
     fiber.addObserver((exit) => {
       if (!this.#isEnded && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause))

@@ -17,13 +17,13 @@ import type { StoredEvent, StoredRange } from "../consume/storedRanges.ts"
 import type { HandleBatchOptions, HandleOptions, Subscription } from "../consume/Subscription.ts"
 import { EventStream } from "../Stream.ts"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
+import type { Logging } from "./logging.ts"
 import { oneByOne } from "./oneByOne.ts"
 import { givenOptions, optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
 import { waited, type WaitOptions } from "./waited.ts"
 import type { PartitionBounds } from "../transport/index.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
-import { warningsApart } from "./warningsApart.ts"
 
 export type { HandlerAnswer } from "./HandlerAnswer.ts"
 
@@ -142,11 +142,13 @@ export class PromiseStream<T> {
   readonly #stream: EventStream<T>
   readonly #publishing: Publishing<T>
   readonly #leat: object
+  readonly #logging: Logging
 
   /** `leat` stands for the leat that the stream is of. */
-  constructor(stream: EventStream<T>, leat: object) {
+  constructor(stream: EventStream<T>, leat: object, logging: Logging) {
     this.#stream = stream
     this.#leat = leat
+    this.#logging = logging
     this.#publishing = EventStream.publishingOf(stream)
   }
 
@@ -158,6 +160,14 @@ export class PromiseStream<T> {
   /** Id of the event admitted last; undefined before the first. */
   get lastId(): EventId | undefined {
     return this.#stream.lastId
+  }
+
+  /**
+   * Where the fault of the event is that was rejected last, in one sentence for a person, as the `detail` of `Rejected`; undefined before the first. What `offer`
+   * gives are constants: ask at once, before the next event.
+   */
+  get lastFault(): string | undefined {
+    return this.#stream.lastFault
   }
 
   /**
@@ -252,7 +262,7 @@ export class PromiseStream<T> {
    * reason of the signal.
    */
   flush(options?: WaitOptions): Promise<Outcome> {
-    return waited(this.#stream.flush, options)
+    return waited(this.#logging, this.#stream.flush, options)
   }
 
   /**
@@ -338,14 +348,14 @@ export class PromiseStream<T> {
   subscribe(group: string, options: PromiseSubscribeOptions = {}): AsyncGenerator<GivenEvent<T>, void, void> {
     const own = givenOptions(options)
     if (Result.isFailure(own))
-      return new DeliveryIterator(Stream.fail(new RouteError({ faults: [own.failure] })), undefined)
+      return new DeliveryIterator(Stream.fail(new RouteError({ faults: [own.failure] })), undefined, this.#logging)
     const { signal, ...rest } = own.success
     const read = tombstones(rest, this.#owner(false), inboxParts<undefined>(undefined).within)
     const deliveries =
       signal === undefined
         ? this.#stream.subscribe(group, read)
         : EventStream.subscribeUntil(this.#stream, group, read, aborted(signal))
-    return new DeliveryIterator(deliveries, signal)
+    return new DeliveryIterator(deliveries, signal, this.#logging)
   }
 
   /**
@@ -358,7 +368,7 @@ export class PromiseStream<T> {
    * ```
    */
   bounds(group?: string): Promise<ReadonlyArray<PartitionBounds>> {
-    return Effect.runPromise(this.#stream.bounds(group))
+    return Effect.runPromise(this.#logging(this.#stream.bounds(group)))
   }
 
   /**
@@ -372,7 +382,7 @@ export class PromiseStream<T> {
    * ```
    */
   stored(group?: string): Promise<ReadonlyArray<StoredRange>> {
-    return Effect.runPromise(this.#stream.stored(group))
+    return Effect.runPromise(this.#logging(this.#stream.stored(group)))
   }
 
   /**
@@ -395,7 +405,7 @@ export class PromiseStream<T> {
 
   /** Of one subscription more. */
   #owner(hasInbox: boolean): HandlerOwner {
-    return { subscription: {}, leat: this.#leat, hasInbox }
+    return { subscription: {}, leat: this.#leat, hasInbox, logging: this.#logging }
   }
 }
 
@@ -441,7 +451,7 @@ function caughtUp(
 ): Promise<void> {
   if (isHandledBy(owner.subscription))
     return Promise.reject(new NotCaughtUp({ reason: "OwnHandler", group, stream, halted: [] }))
-  return waited(reached, options)
+  return waited(owner.logging, reached, options)
 }
 
 async function subscribed(
@@ -450,9 +460,9 @@ async function subscribed(
   signal: AbortSignal | undefined
 ): Promise<PromiseSubscription> {
   const scope = await Effect.runPromise(Scope.make())
-  const subscription = await Effect.runPromise(warningsApart(Scope.provide(start, scope)))
+  const subscription = await Effect.runPromise(owner.logging(Scope.provide(start, scope)))
   const stop = async () => {
-    const stopped = Effect.runPromise(warningsApart(Scope.close(scope, Exit.void)))
+    const stopped = Effect.runPromise(owner.logging(Scope.close(scope, Exit.void)))
     // A handler of its own is among those that the end waits for.
     if (!isHandledBy(owner.subscription)) await stopped
   }

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { Effect, Exit, Fiber } from "effect"
 import { type DeliveryInfo, RecordDelivery } from "../consume/DeliveryInfo.ts"
 import type { EventCause } from "../record/ContextHeaders.ts"
+import type { Logging } from "./logging.ts"
 import { traceparentOf } from "../Telemetry.ts"
 
 /** Whose handler it is. */
@@ -13,6 +14,7 @@ export interface HandlerOwner {
   readonly leat: object
   /** What its handlers have done is done when it is committed, and not when they resolve. */
   readonly hasInbox: boolean
+  readonly logging: Logging
 }
 
 /** What is being handled here and now, and in which trace, so that whatever a handler publishes carries its cause. */

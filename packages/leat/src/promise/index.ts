@@ -1,18 +1,22 @@
 /** The same front door for code that does not use Effect: promises, `for await` and `AbortSignal`; `await using` from Node 24 on. */
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Result, Scope } from "effect"
 import type { AppliedTable, ControlStatus } from "../control/ControlledRoutes.ts"
 import type { PastDocument } from "../control/fleet.ts"
 import type { Contract } from "../contract/Contract.ts"
 import { Leat } from "../Leat.ts"
 import type { LeatOptions, OpenLeat, SinkFill } from "../OpenLeat.ts"
+import { ownOptions } from "../given/ownOptions.ts"
+import { leatFaults, leatOptionNames } from "../leatFaults.ts"
 import type { HaltedLane } from "../publish/LaneHome.ts"
 import { isHandledBy } from "./handled.ts"
+import { type LineLogger, type Logging, loggingTo } from "./logging.ts"
 import { PromiseStream } from "./PromiseStream.ts"
+import { RouteError } from "../routes/Routes.ts"
 import type { Outcome } from "../ledger/Waiter.ts"
 import { waited, type WaitOptions } from "./waited.ts"
-import { warningsApart } from "./warningsApart.ts"
 
 export { Rejected, type Admission, NotStored, type RejectReason } from "../publish/Admission.ts"
+export type { LogLine } from "./logging.ts"
 export type { LeatOptions, SinkFill } from "../OpenLeat.ts"
 export type { HaltedLane } from "../publish/LaneHome.ts"
 export type { LedgerSnapshot, LegRow, ReadRow, StreamRow } from "../ledger/Ledger.ts"
@@ -38,6 +42,20 @@ export type { Forgotten, Handled } from "../consume/Inbox.ts"
 export type { PromiseInbox } from "./PromiseInbox.ts"
 export { NotAwaited } from "./NotAwaited.ts"
 export * from "./PromiseStream.ts"
+
+/** How a leat is opened. Only `source` has no default. */
+export interface OpenOptions extends LeatOptions {
+  /**
+   * Gets each line that leat has to say, in place of standard error: warnings of what needs a person, with the error where there is one. It must be
+   * quick; what it throws, or its promise rejects with, is left aside.
+   *
+   * @example
+   * ```ts
+   * const leat = await open({ source: "mobile-app", logger: ({ level, message, cause }) => log[level]({ err: cause }, message) })
+   * ```
+   */
+  readonly logger?: LineLogger | undefined
+}
 
 /** As `Control` of `leat`, with promises. */
 export interface PromiseControl {
@@ -69,10 +87,12 @@ export interface PromiseControl {
 export class PromiseLeat implements AsyncDisposable {
   readonly #leat: OpenLeat
   readonly #scope: Scope.Closeable
+  readonly #logging: Logging
   readonly #streams = new Map<string, unknown>()
   #closed: Promise<void> | undefined
 
-  constructor(leat: OpenLeat, scope: Scope.Closeable) {
+  constructor(leat: OpenLeat, scope: Scope.Closeable, logging: Logging = loggingTo(undefined)) {
+    this.#logging = logging
     this.#leat = leat
     this.#scope = scope
   }
@@ -122,11 +142,11 @@ export class PromiseLeat implements AsyncDisposable {
    * ```
    */
   async stream<T>(contract: Contract<T>): Promise<PromiseStream<T>> {
-    const opened = await Effect.runPromise(warningsApart(this.#leat.stream(contract)))
+    const opened = await this.#run(this.#leat.stream(contract))
     // One contract per stream, so what was stored under its name has its type.
     const found = this.#streams.get(contract.stream) as PromiseStream<T> | undefined
     if (found !== undefined) return found
-    const stream = new PromiseStream(opened, this)
+    const stream = new PromiseStream(opened, this, this.#logging)
     this.#streams.set(contract.stream, stream)
     return stream
   }
@@ -142,7 +162,7 @@ export class PromiseLeat implements AsyncDisposable {
    * ```
    */
   flush(options?: WaitOptions): Promise<Outcome> {
-    return waited(this.#leat.flush, options)
+    return waited(this.#logging, this.#leat.flush, options)
   }
 
   /**
@@ -156,7 +176,7 @@ export class PromiseLeat implements AsyncDisposable {
    * ```
    */
   swapRoutes(document: unknown): Promise<void> {
-    return Effect.runPromise(this.#leat.swapRoutes(document))
+    return this.#run(this.#leat.swapRoutes(document))
   }
 
   /** The document of the fleet, where the options name a control stream. */
@@ -164,8 +184,8 @@ export class PromiseLeat implements AsyncDisposable {
     const control = this.#leat.control
     if (control === undefined) return undefined
     return {
-      apply: (document, reason) => Effect.runPromise(control.apply(document, reason)),
-      rollback: (version, reason) => Effect.runPromise(control.rollback(version, reason)),
+      apply: (document, reason) => this.#run(control.apply(document, reason)),
+      rollback: (version, reason) => this.#run(control.rollback(version, reason)),
       status: control.status,
       history: control.history
     }
@@ -183,7 +203,7 @@ export class PromiseLeat implements AsyncDisposable {
 
   /** Lets halted lanes try again. */
   resume(): Promise<void> {
-    return Effect.runPromise(this.#leat.resume)
+    return this.#run(this.#leat.resume)
   }
 
   /**
@@ -191,8 +211,12 @@ export class PromiseLeat implements AsyncDisposable {
    * disposing. Called by a handler of this leat it begins and waits for nothing, because that handler has to end first.
    */
   close(): Promise<void> {
-    this.#closed ??= Effect.runPromise(warningsApart(Scope.close(this.#scope, Exit.void)))
+    this.#closed ??= this.#run(Scope.close(this.#scope, Exit.void))
     return isHandledBy(this) ? Promise.resolve() : this.#closed
+  }
+
+  #run<A, E>(effect: Effect.Effect<A, E>): Promise<A> {
+    return Effect.runPromise(this.#logging(effect))
   }
 
   /** As `close`. */
@@ -200,6 +224,8 @@ export class PromiseLeat implements AsyncDisposable {
     return this.close()
   }
 }
+
+const openOptionNames: ReadonlyArray<string> = [...leatOptionNames, "logger"]
 
 /**
  * Opens a leat. Rejects with `RouteError` when the route document or the options have faults, all of them.
@@ -215,12 +241,18 @@ export class PromiseLeat implements AsyncDisposable {
  * await sightings.handle("positions", (event, { key, attempt }) => estimate(event))
  * ```
  */
-export async function open(options: LeatOptions): Promise<PromiseLeat> {
+export async function open(options: OpenOptions): Promise<PromiseLeat> {
+  const own = ownOptions(options, openOptionNames)
+  if (Result.isFailure(own)) throw new RouteError({ faults: [own.failure] })
+  const faults = leatFaults(own.success, openOptionNames)
+  if (faults.length > 0) throw new RouteError({ faults })
+  const { logger, ...rest } = own.success
+  const logging = loggingTo(logger)
   const scope = Effect.runSync(Scope.make())
   // What was open before it failed, as the cluster of the control stream, is nobody's.
-  const making = Effect.onExit(Scope.provide(Leat.make(options), scope), (exit) =>
+  const making = Effect.onExit(Scope.provide(Leat.make(rest), scope), (exit) =>
     Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
   )
-  const leat = await Effect.runPromise(warningsApart(making))
-  return new PromiseLeat(leat, scope)
+  const leat = await Effect.runPromise(logging(making))
+  return new PromiseLeat(leat, scope, logging)
 }

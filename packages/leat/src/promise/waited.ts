@@ -1,9 +1,9 @@
 import { Cause, Effect, Exit } from "effect"
 import { RouteError, type RouteFault } from "../routes/Routes.ts"
 import { meant } from "../given/nearest.ts"
+import type { Logging } from "./logging.ts"
 import { optionsFault } from "./optionsFault.ts"
 import { untilAborted } from "./untilAborted.ts"
-import { warningsApart } from "./warningsApart.ts"
 
 /** How long `flush` and `caughtUp` wait. */
 export interface WaitOptions {
@@ -12,13 +12,13 @@ export interface WaitOptions {
 }
 
 /** A promise for an effect that may wait for long. Rejects as the effect fails, and with the reason of the signal. */
-export function waited<A, E>(effect: Effect.Effect<A, E>, options: WaitOptions = {}): Promise<A> {
+export function waited<A, E>(logging: Logging, effect: Effect.Effect<A, E>, options: WaitOptions = {}): Promise<A> {
   const wrong = optionsFault(options, nameFault)
   if (wrong !== undefined) return Promise.reject(new RouteError({ faults: [wrong] }))
   return untilAborted(
     options,
     (resolve, reject) => {
-      const fiber = Effect.runFork(warningsApart(effect))
+      const fiber = Effect.runFork(logging(effect))
       fiber.addObserver((exit) => (Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause))))
       return { giveUp: () => fiber.interruptUnsafe() }
     },

@@ -11,7 +11,7 @@ import type { Outcome } from "../ledger/Waiter.ts"
  *
  * - `overflow`: a required sink's buffer is full and its rule is not to wait, or `offer` cannot.
  * - `buffersFull`: as `overflow`, for want of room in the buffers of all sinks together (`buffers.bytes` of the options).
- * - `invalid`: a value that would not come back as it was; `detail` of the error names the field. Also a tombstone on a
+ * - `invalid`: a value that would not come back as it was; `detail` of the error, and `lastFault` of the stream, name the field. Also a tombstone on a
  *   contract that is not compacted, and the level `durable` where a destination keeps nothing.
  * - `emptyKey`, `keyTooLarge`: a keyed contract needs 1 to 4096 bytes of key.
  * - `tooLarge`: the record is over what a required sink's transport takes.

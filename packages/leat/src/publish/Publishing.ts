@@ -64,6 +64,12 @@ export class Publishing<T> implements Publication {
     return { incarnation: this.incarnation, stream: this.stream, bucket, seq: this.#publisher.lastSeq }
   }
 
+  /** Why the event that was rejected last was, in words; undefined before the first. */
+  get lastFault(): string | undefined {
+    const { fault } = this.#publisher
+    return fault === "" ? undefined : fault
+  }
+
   /** Offers the event now; the effect waits for room and for the level. */
   publish(
     event: T,

@@ -200,7 +200,7 @@ export function parseRouteText(text: string): Result.Result<unknown, ReadonlyArr
     const value: unknown = document.toJS({ maxAliasCount: 100 })
     if (isObject(value)) return Result.succeed(value)
     const message = /^\S+\.(ya?ml|json)$/.test(text.trim())
-      ? `${text.trim()} is the name of a file, and not its text; read it: routes: await readFile("${text.trim()}", "utf8")`
+      ? `${text.trim()} is the name of a file, and not its text; give the file to open: routes: { file: "${text.trim()}" }, or its text: await readFile("${text.trim()}", "utf8")`
       : `the text holds ${text.trim() === "" ? "nothing" : `only ${kindOf(value)}`}; a route document has version, clusters and routes`
     return Result.fail([{ path: "routes", message }])
   } catch (error) {

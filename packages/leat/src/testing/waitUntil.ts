@@ -6,16 +6,26 @@ import { TaggedError } from "../given/TaggedError.ts"
 const nowOf = Effect.map(Clock.Clock, monotonicMs)
 
 /**
- * A condition did not come true in time. `what` is as it was given, `ms` how long it was waited for.
+ * A condition did not come true in time.
  *
  * @example
  * ```ts
  * yield* Effect.catchTag(waitUntil("the lane is back", isBack), "NotInTime", ({ message }) => Effect.logWarning(message))
  * ```
  */
-export class NotInTime extends TaggedError("NotInTime")<{ readonly what: string; readonly ms: number }> {
+export class NotInTime extends TaggedError("NotInTime")<{
+  /** As it was given. */
+  readonly what: string
+  /** How long it was waited for, in milliseconds. */
+  readonly ms: number
+  /** What has failed meanwhile, in words. */
+  readonly fails?: string
+  /** Its error. */
+  readonly cause?: unknown
+}> {
   override get message(): string {
-    return `${this.what} did not happen within ${this.ms} ms`
+    const fails = this.fails === undefined ? "" : `; ${this.fails}`
+    return `${this.what} did not happen within ${this.ms} ms${fails}`
   }
 }
 

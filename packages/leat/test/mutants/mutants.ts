@@ -8,6 +8,7 @@ import { consumeMutants } from "./consumeMutants.ts"
 import { controlMutants } from "./controlMutants.ts"
 import { deadLetterMutants } from "./deadLetterMutants.ts"
 import { idleMutants } from "./idleMutants.ts"
+import { doorMutants } from "./doorMutants.ts"
 import { inboxMutants } from "./inboxMutants.ts"
 import { laneEndMutants } from "./laneEndMutants.ts"
 import { laneMutants } from "./laneMutants.ts"
@@ -102,6 +103,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...batchMutants,
   ...laneEndMutants,
   ...idleMutants,
+  ...doorMutants,
   ...inboxMutants,
   ...recordMutants,
   ...routesMutants,

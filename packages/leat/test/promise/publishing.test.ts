@@ -75,6 +75,16 @@ describe("the async context of a caller", () => {
 })
 
 describe("offer", () => {
+  it("says of an offer that was rejected where its fault is", async () => {
+    await using leat = await open({ source: "test" })
+    const notes = await leat.stream(noteContract())
+    expect([notes.offer({ key: "a", text: "1" }).admitted, notes.lastFault]).toEqual([true, undefined])
+    notes.offer({ key: "", text: "1" })
+    expect(notes.lastFault).toContain("key")
+    expect(notes.offerTombstone("a")).toEqual({ admitted: false, reason: "invalid" })
+    expect(notes.lastFault).toBe("a tombstone needs a contract marked compacted")
+  })
+
   it("answers at once with constants, and says the id of what was admitted last", async () => {
     await using opened = await openNotes()
     const { leat, notes, row } = opened
