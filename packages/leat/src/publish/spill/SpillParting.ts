@@ -21,16 +21,19 @@ export interface PartingHome extends Pick<SendOnHome, "leg" | "fails"> {
   readonly departures: Departures | undefined
 }
 
+/** What sends it to the destination. */
+export type Sending = Pick<SendOn, "fence" | "send" | "announce">
+
 export class SpillParting {
   readonly #departures: Departures | undefined
   /** Of the destination. */
   readonly #sink: () => string
-  readonly #sendOn: SendOn
+  readonly #sendOn: Sending
   readonly #endings: SpillEndings
   readonly #home: PartingHome
   readonly #pump: Pick<Pump, "nowMs">
 
-  constructor(home: PartingHome, pump: Pick<Pump, "nowMs">, sendOn: SendOn, endings: SpillEndings) {
+  constructor(home: PartingHome, pump: Pick<Pump, "nowMs">, sendOn: Sending, endings: SpillEndings) {
     this.#departures = home.departures
     this.#sink = () => home.leg.sink
     this.#sendOn = sendOn
