@@ -201,11 +201,9 @@ export class Spill {
   }
 
   /** Completes when no partition is on. */
-  get off(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.parts.some(({ isOn }) => isOn) ? Effect.andThen(Effect.sleep(offMs), this.off) : Effect.void
-    )
-  }
+  readonly off: Effect.Effect<void> = Effect.suspend(() =>
+    this.parts.some(({ isOn }) => isOn) ? Effect.andThen(Effect.sleep(offMs), this.off) : Effect.void
+  )
 
   isOn(partition: number): boolean {
     return this.parts[partition]?.isOn === true
