@@ -36,6 +36,11 @@ export interface LeftSpillsHome {
   readonly context: Context.Context<never>
 }
 
+/** The spill that a sink of this process has where a leg has one. */
+function ownSpill(sink: Sink | undefined, leg: Leg): Sink["spill"] {
+  return sink?.leg.spill?.cluster === leg.spill?.cluster ? sink?.spill : undefined
+}
+
 export class LeftSpills {
   readonly #home: WriterHome
   readonly #tell: (text: string) => Effect.Effect<void>
@@ -125,7 +130,7 @@ export class LeftSpills {
         // Nothing of it is sent any more: the next process finds what is left.
         if (isClosing()) return yield* Effect.never
         const sink = spills.sinkNamed(leg.sink)
-        const own = sink?.leg.spill?.cluster === leg.spill?.cluster ? sink?.spill : undefined
+        const own = ownSpill(sink, leg)
         // What it holds for the place where the stream is written now goes there in its turn.
         if (sink !== undefined && own !== undefined && !isSameTopic(place, { ...leg, partitions: 0 })) {
           own.want()
@@ -137,14 +142,32 @@ export class LeftSpills {
             continue
           }
         }
-        const tried = yield* Effect.result(this.#orphans(leg, epoch, own && sink?.partitions))
-        if (Result.isSuccess(tried)) return
+        const looked = Effect.as(this.#orphans(leg, epoch, own && sink?.partitions), true)
+        const tried = yield* Effect.result(
+          own === undefined ? Effect.raceFirst(looked, Effect.as(this.#opened(leg), false)) : looked
+        )
+        if (Result.isSuccess(tried)) {
+          if (tried.success) return
+          continue
+        }
         if (pauseMs === againMs)
           yield* this.#tell(`waits: the spill of ${leg.sink} does not say what it holds: ${tried.failure.message}`)
         yield* Effect.sleep(pauseMs)
         pauseMs = Math.min(pauseMs * 2, againMsMax)
       }
     })
+  }
+
+  /**
+   * Completes when this process has the leg open: its sink takes the spill then, and carries what it holds. Else the two would wait for each other, and the
+   * stream that stays would go on without what it has left there.
+   */
+  #opened(leg: Leg): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      ownSpill(this.#home.spills.sinkNamed(leg.sink), leg) === undefined
+        ? Effect.andThen(Effect.sleep(lookMs), this.#opened(leg))
+        : Effect.void
+    )
   }
 
   /** A step of a writer begins anew with each change of where the stream lies. */
@@ -155,7 +178,7 @@ export class LeftSpills {
     return this.#tell(what + more)
   }
 
-  /** What processes before this one have left, with however many partitions the place had then; `own`: with as many it has a spill that is open here. */
+  /** What processes before this one have left, with however many partitions the place had then; `own`: with as many a spill is open here. */
   #orphans(leg: Leg, epoch: number, own: number | undefined): Effect.Effect<void, OpenError> {
     const { transportOf, spills } = this.#home
     const cluster = leg.spill?.cluster ?? ""
@@ -165,7 +188,8 @@ export class LeftSpills {
         const counts = new Set(yield* spilledPartitions(transport, leg))
         for (const partitions of counts) {
           const topic = spillTopic(leg, partitions)
-          if (partitions === own) continue
+          // Those of fewer are taken over by the sink itself.
+          if (own !== undefined && partitions <= own) continue
           const left = yield* heldIn(transport, topic)
           this.#orphaned.set(topic, left)
           if (left === 0) continue

@@ -14,7 +14,7 @@ import { readMeta } from "../record/Wire.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { leaving } from "../transport/endWithin.ts"
 import { type Forwarder, openForwarder } from "../transport/Forwarder.ts"
-import type { ReceivedRecord } from "../transport/index.ts"
+import type { ReceivedRecord, TransportError } from "../transport/index.ts"
 import { CarriedRecords } from "./CarriedRecords.ts"
 import { answered, type Places, placeText } from "./Places.ts"
 import { Trouble } from "./Trouble.ts"
@@ -57,6 +57,8 @@ export class SpillCarrier implements Carrier {
   readonly #stream: string
   readonly #home: CarrierHome
   #isTold = false
+  /** Why nothing is stored there at the moment. */
+  #trouble: string | undefined
   /** Who has nothing to be swept any more. */
   readonly #isSwept = new Set<string>()
   /** What others have left and this has stored, while it is not known whether it counts there; the last of them is added to. Else it is carried on. */
@@ -66,6 +68,11 @@ export class SpillCarrier implements Carrier {
     this.#stream = stream
     this.to = to
     this.#home = home
+  }
+
+  get what(): string {
+    const why = this.#trouble === undefined ? "" : `: ${this.#trouble}`
+    return `${this.#stream} is carried to ${placeText(this.to.place)}${why}`
   }
 
   get written(): Written {
@@ -124,6 +131,7 @@ export class SpillCarrier implements Carrier {
         yield* this.#swept(going)
         for (let pauseMs = againMs; ; pauseMs = Math.min(pauseMs * 2, againMsMax)) {
           const tried = yield* Effect.result(this.#sent(going))
+          this.#trouble = Result.isSuccess(tried) ? undefined : tried.failure.why
           if (Result.isSuccess(tried)) break
           const there = leading(some, going)
           if (there > told && !stored(there - told)) return
@@ -177,6 +185,9 @@ export class SpillCarrier implements Carrier {
   /** Gives why records are refused. */
   #append(forwarder: Forwarder, partition: number, some: ReadonlyArray<Going>): Effect.Effect<ReadonlyArray<string>> {
     const { place, epoch } = this.to
+    const onWaiting = ({ message }: TransportError) => {
+      this.#trouble = `${placeText(place)}/${partition}: ${message}`
+    }
     return Effect.gen(function* () {
       const whys: Array<string> = []
       const held = new Set<number>()
@@ -187,7 +198,7 @@ export class SpillCarrier implements Carrier {
           headers: inEpoch(headers, epoch),
           timeMs
         }))
-        const fates = yield* leaving(forwarder.appendUntilRefused(partition, plain))
+        const fates = yield* leaving(forwarder.appendUntilRefused(partition, plain, onWaiting))
         for (const [index, one] of left.entries()) {
           const fate = fates[index] ?? "unsent"
           // A marker is no event that anybody would miss.

@@ -34,10 +34,14 @@ export interface Forwarder {
     isWanted?: (index: number) => boolean,
     onEnded?: (index: number, refusal: TransportError | undefined) => void
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
-  /** As `append`, but nothing behind a record that is refused for good is sent; where a driver has stored some of that with it, that is said. */
+  /**
+   * As `append`, but nothing behind a record that is refused for good is sent; where a driver has stored some of that with it, that is said. Of
+   * what is told to `onWaiting` with `Full` nothing is on its way: whoever interrupts it then may send the records elsewhere.
+   */
   readonly appendUntilRefused: (
     partition: number,
-    records: ReadonlyArray<PlainRecord>
+    records: ReadonlyArray<PlainRecord>,
+    onWaiting?: (error: TransportError) => void
   ) => Effect.Effect<ReadonlyArray<"stored" | "unsent" | TransportError>>
 }
 
@@ -56,8 +60,8 @@ export const openForwarder = (
       partitions: writer.partitions,
       append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>
         append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses }),
-      appendUntilRefused: (partition, records) =>
-        appendUntilRefused({ transport, writer, partition, records, pauses, ...quiet })
+      appendUntilRefused: (partition, records, onWaiting = () => undefined) =>
+        appendUntilRefused({ transport, writer, partition, records, pauses, ...quiet, onWaiting })
     }
   })
 

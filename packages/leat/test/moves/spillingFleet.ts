@@ -67,7 +67,7 @@ export class SpillingFleet {
   readonly disk = new PowerLossBroker({ partitions: 2 })
   /** Of who only reads. */
   readonly otherDisk = new PowerLossBroker({ partitions: 2 })
-  faults: { near: FaultPlan; far: FaultPlan; control: FaultPlan } = { near: {}, far: {}, control: {} }
+  faults: Record<"near" | "far" | "control" | "disk", FaultPlan> = { near: {}, far: {}, control: {}, disk: {} }
   readonly told: Array<string> = []
   tool!: ControlStream
 
@@ -93,7 +93,7 @@ export class SpillingFleet {
       faulty("near"),
       faulty("far"),
       named("control", faultDriver(memoryDriver(this.control), { send: (call) => this.faults.control.send?.(call) })),
-      named("powerLoss", powerLossDriver(disk))
+      named("powerLoss", faultDriver(powerLossDriver(disk), { send: (call) => this.faults.disk.send?.(call) }))
     ]
   }
 

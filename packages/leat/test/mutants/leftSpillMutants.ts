@@ -39,8 +39,8 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "nobody looks for what an earlier process has left",
     file: "moves/LeftSpills.ts",
-    find: `if (partitions === own) continue`,
-    replace: `if (partitions !== own) continue`,
+    find: `if (own !== undefined && partitions <= own) continue`,
+    replace: `if (own === undefined || partitions <= own) continue`,
     foundBy: "moves/leftSpills.test.ts",
     test: "before its own events"
   },
@@ -277,5 +277,29 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "moves/refusedCarry.test.ts",
     test: "by none that begins with that"
+  },
+  {
+    name: "a process waits for a spill that another part of it has",
+    file: "moves/LeftSpills.ts",
+    find: `own === undefined ? Effect.raceFirst(looked, Effect.as(this.#opened(leg), false)) : looked`,
+    replace: `looked`,
+    foundBy: "moves/sharedSpill.test.ts",
+    test: "keep their order"
+  },
+  {
+    name: "a stream that stays waits behind one that has left without a word",
+    file: "publish/spill/SpillParting.ts",
+    find: `if (this.#pump.nowMs - sinceMs < againMs) return`,
+    replace: `if (this.#pump.nowMs - sinceMs >= 0) return`,
+    foundBy: "moves/sharedSpill.test.ts",
+    test: "what the one that stays waits for"
+  },
+  {
+    name: "a carrier does not say why the new place takes nothing",
+    file: "moves/SpillCarrier.ts",
+    find: `appendUntilRefused(partition, plain, onWaiting)`,
+    replace: `appendUntilRefused(partition, plain)`,
+    foundBy: "moves/sharedSpill.test.ts",
+    test: "what the one that stays waits for"
   }
 ]

@@ -2,6 +2,8 @@ import type { Mutant } from "./Mutant.ts"
 
 const foundBy = "publish/spillGrown.test.ts"
 const file = "publish/spill/OlderSpills.ts"
+const full = "publish/spillGrownFull.test.ts"
+const spread = "publish/spill/SpreadSending.ts"
 const drain = "publish/spill/SpillDrain.ts"
 
 /** Planted in what takes over the spills that a destination had with other partitions. */
@@ -9,7 +11,8 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was left in a spill of other partitions stays there",
     file: drain,
-    find: `      yield* this.#older.taken(this.isWanted ? olderMs : olderLookMs)`,
+    find: `      if (!(yield* this.#tookOlder(lanes))) return
+`,
     replace: ``,
     foundBy,
     test: "before what that publishes"
@@ -57,9 +60,9 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was taken over from a spill is not settled there",
     file,
-    find: `        yield* lanes.settle(partition, at)
+    find: `        yield* lanes.settle(partition, to)
         if (refused === undefined) continue`,
-    replace: `        at = settled
+    replace: `        part.at = settled
         if (refused === undefined) break`,
     foundBy,
     test: "before what that publishes"
@@ -67,8 +70,8 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a spill of other partitions has lost is not told",
     file,
-    find: `let at = start > settled ? start : settled`,
-    replace: `let at = settled`,
+    find: `let missing = start > part.at ? Number(start - part.at) : 0`,
+    replace: `let missing = 0`,
     foundBy,
     test: "cannot be read any more"
   },
@@ -83,8 +86,8 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "a process that waits for a spill of other partitions does not say so",
     file,
-    find: "this.#spill.why = () =>",
-    replace: "older.why ??= () =>",
+    find: "this.#spill.waitsFor = () => `waits",
+    replace: "older.why ??= () => `waits",
     foundBy,
     test: "waits for a process that has it"
   },
@@ -123,9 +126,134 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "that another process has an older spill is told with each look",
     file,
-    find: `if (this.#told.has(topic)) return`,
+    find: `if (this.#told.has(what)) return Effect.void`,
     replace: ``,
     foundBy,
     test: "waits for a process that has it"
+  },
+  {
+    name: "a full disk keeps what stands in a spill of other partitions",
+    file,
+    find: `if (error.reason === "Full")`,
+    replace: `if (error.reason === "TooLarge")`,
+    foundBy: full,
+    test: "from where it is"
+  },
+  {
+    name: "what has no room overtakes what was copied before it",
+    file,
+    find: `      yield* emptied
+`,
+    replace: ``,
+    foundBy: full,
+    test: "behind what was copied"
+  },
+  {
+    name: "that a disk has no room to copy a spill is not told",
+    file,
+    find: `          yield* this.#tellFull(older, refused.full)
+`,
+    replace: ``,
+    foundBy: full,
+    test: "from where it is"
+  },
+  {
+    name: "room that comes while the cluster is away is not used",
+    file,
+    find: `if (!isLeft && !(yield* this.#turn.answers(to))) return false`,
+    replace: ``,
+    foundBy: full,
+    test: "room that comes is used"
+  },
+  {
+    name: "a disk that takes nothing of a spill of other partitions is waited for without a word",
+    file,
+    find: `waiting === undefined
+        ? Effect.void`,
+    replace: `waiting !== null
+        ? Effect.void`,
+    foundBy: full,
+    test: "for another reason"
+  },
+  {
+    name: "who publishes nothing keeps a spill that has no room for ever",
+    file,
+    find: `(this.#turn.isWanted() ? Effect.never : Effect.void)`,
+    replace: `Effect.never`,
+    foundBy: full,
+    test: "is given back"
+  },
+  {
+    name: "what is sent on from an older spill keeps its partition",
+    file: spread,
+    find: `Map.groupBy(records, this.#home.partitionOf)`,
+    replace: `new Map([[sent.partition, records]])`,
+    foundBy: full,
+    test: "goes to the partitions"
+  },
+  {
+    name: "what goes to several partitions ends as it is answered",
+    file: spread,
+    find: `for (const { position } of some) fates.set(position, fate)`,
+    replace: `if (some.length > 0) return sent.ended(some, how, isSettled)`,
+    foundBy: "publish/SpreadSending.test.ts",
+    test: "whichever partition answers first"
+  },
+  {
+    name: "what goes to several partitions is settled where one of them has got to",
+    file: spread,
+    find: `position <= part.at ? sent.settle(position)`,
+    replace: `position >= 0n ? sent.settle(position)`,
+    foundBy: "publish/SpreadSending.test.ts",
+    test: "settled up to where all has ended"
+  },
+  {
+    name: "what is sent on from an older spill goes to a partition that was not fenced",
+    file: spread,
+    find: `if (this.#fenced.has(part.partition)) return`,
+    replace: `if (!this.#fenced.has(part.partition)) return`,
+    foundBy: "publish/SpreadSending.test.ts",
+    test: "once that was fenced"
+  },
+  {
+    name: "a drop of an older spill is announced where nobody looks for it",
+    file: spread,
+    find: `announce: (...told) => announce(to, ...told)`,
+    replace: `announce: (...told) => announce(sent.partition, ...told)`,
+    foundBy: "publish/SpreadSending.test.ts",
+    test: "told of where they would have gone"
+  },
+  {
+    name: "what was sent on from an older spill and is not settled is sent again with each look",
+    file,
+    find: `        this.#known.set(topic, older)
+`,
+    replace: ``,
+    foundBy: "moves/grownSpill.test.ts",
+    test: "is sent once where the disk is full"
+  },
+  {
+    name: "that what was sent on from an older spill is not settled is not told",
+    file,
+    find: `Effect.andThen(sender.provenSoon, this.#tellUnproven(older))`,
+    replace: `sender.provenSoon`,
+    foundBy: "moves/grownSpill.test.ts",
+    test: "is sent once where the disk is full"
+  },
+  {
+    name: "what has left a dead place stays in an older spill that has no room",
+    file,
+    find: `if (!isLeft && !(yield*`,
+    replace: `if (!(yield*`,
+    foundBy: "moves/grownSpill.test.ts",
+    test: "has left a place that is dead"
+  },
+  {
+    name: "what was sent on from an older spill is never settled where it waits for the control stream",
+    file: "publish/spill/OlderSender.ts",
+    find: `departures === undefined ? Effect.void : provenSoon(departures, this.#proven)`,
+    replace: `departures === undefined ? Effect.void : Effect.void`,
+    foundBy: "moves/grownSpill.test.ts",
+    test: "is sent once where the disk is full"
   }
 ]

@@ -344,9 +344,8 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
   {
     name: "the owner of a spill looks once at what is there",
     file: "publish/spill/SpillDrain.ts",
-    find: `      yield* Effect.forkScoped(this.#lookAgain(lanes))
-`,
-    replace: ``,
+    find: `Effect.andThen(Effect.forkScoped(this.#lookAgain(lanes)), this.#sendOnAll(lanes))`,
+    replace: `this.#sendOnAll(lanes)`,
     foundBy: owners,
     test: "first look, of a process that is dead"
   },

@@ -79,8 +79,8 @@ export const spillNoticeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what could not be announced is announced although it is judged anew",
-    file: "publish/spill/SpillDrain.ts",
-    find: `untold: () => this.#endings.notices.forget(partition),`,
+    file: "publish/spill/sentPartition.ts",
+    find: `untold: () => endings.notices.forget(partition),`,
     replace: `untold: () => undefined,`,
     foundBy,
     test: "are announced once where the spill is lost before that"

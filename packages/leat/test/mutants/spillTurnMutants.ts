@@ -83,16 +83,16 @@ export const spillTurnMutants: ReadonlyArray<Mutant> = [
   {
     name: "a turn of a process that reads ends although something is on its way",
     file: "publish/spill/SpillDrain.ts",
-    find: `return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)`,
-    replace: `return Effect.void`,
+    find: `return Effect.andThen(this.#sendOn.quietAll(mostMs), this.#older.quietAll(mostMs))`,
+    replace: `return Effect.andThen(Effect.void, this.#older.quietAll(mostMs))`,
     foundBy: ended,
     test: "sends on once what its cluster is slow to answer"
   },
   {
     name: "what a turn has on its way lands behind a publisher",
     file: "publish/spill/SpillDrain.ts",
-    find: `return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)`,
-    replace: `return this.#sendOn.quietAll(1)`,
+    find: `return Effect.andThen(this.#sendOn.quietAll(mostMs), this.#older.quietAll(mostMs))`,
+    replace: `return this.#sendOn.quietAll(Math.min(mostMs, 1))`,
     foundBy: ended,
     test: "leaves nothing behind that lands later"
   },

@@ -2,8 +2,8 @@ import { type Duration, Effect, Exit, References, type Scope } from "effect"
 import { type Journal, Leat, type LegRow, MemoryBroker, memoryDriver, type OpenLeat, type StreamRow } from "leat"
 import { type FaultPlan, faultDriver, simulate } from "leat/testing"
 import type { Driver, LedgerStore, ReceivedRecord } from "leat/transport"
-import { readMeta } from "../../src/record/Wire.js"
-import { type Note, noteContract } from "../contracts/Note.js"
+import { readMeta } from "../../src/record/Wire.ts"
+import { type Note, noteContract } from "../contracts/Note.ts"
 
 /** Tasks of a story at most, more than twice what the longest takes: one that spins has failed within seconds. */
 export const stepsMax = 100_000

@@ -23,6 +23,8 @@ export interface Carrier {
   readonly arrived: (id: EventId) => void
   /** What it carries to. */
   readonly written: Written
+  /** What it carries, where to, and why that does not get on, as far as it is known. */
+  readonly what: string
   /** Called before it is asked whether all that has arrived of others counts there; and what it gives, when it does. */
   readonly asked: () => () => void
 }

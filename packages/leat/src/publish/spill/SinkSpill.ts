@@ -209,10 +209,10 @@ export class SinkSpill implements DrainHome {
 
   /** Why nothing is sent, in words that follow the name of the sink: this process does not have it; undefined: it has, or has waited for a moment. */
   get trouble(): string | undefined {
-    const { waitsSinceMs, why, name } = this.spill
+    const { waitsSinceMs, why, waitsFor, name } = this.spill
     const forMs = waitsSinceMs === undefined ? 0 : this.#pump.nowMs - waitsSinceMs
     if (forMs < standstillMs) return this.#unproven
-    return `has sent nothing for ${seconds(forMs)}: ${name} ${why?.() ?? "does not say what it holds"}`
+    return `has sent nothing for ${seconds(forMs)}: ${name} ${why?.() ?? waitsFor?.() ?? "does not say what it holds"}`
   }
 
   /** What an earlier process has left was sent on, and is not settled while the control stream is away. */

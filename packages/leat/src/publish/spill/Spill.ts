@@ -21,6 +21,9 @@ import { SpillRoom } from "./SpillRoom.ts"
 import { Unnoted } from "./Unnoted.ts"
 import { Unproven } from "./Unproven.ts"
 
+/** From one look whether no partition is on to the next, in milliseconds. */
+const offMs = 100
+
 /** Where a sink spills to, open. */
 export interface SpillPlace {
   readonly transport: Transport
@@ -119,6 +122,8 @@ export class Spill {
   waitsSinceMs: number | undefined
   /** Why, in words that follow its name; undefined: nobody knows. */
   why: (() => string) | undefined
+  /** What stands in front of all that is in it, in such words; undefined: nothing is known to. */
+  waitsFor: (() => string) | undefined
   /** Whether it was told that something of it cannot be settled before the control stream is read. */
   isUnprovenTold = false
   /** Whether its sink is being closed: what is on stays so, for the next process. */
@@ -194,6 +199,11 @@ export class Spill {
   isHeldBack(partition: number): boolean {
     return !this.isReady || this.parts[partition]?.isHeld === true
   }
+
+  /** Completes when no partition is on. */
+  readonly off: Effect.Effect<void> = Effect.suspend(() =>
+    this.parts.some(({ isOn }) => isOn) ? Effect.andThen(Effect.sleep(offMs), this.off) : Effect.void
+  )
 
   isOn(partition: number): boolean {
     return this.parts[partition]?.isOn === true

@@ -16,12 +16,12 @@ import { takenOver } from "../Admission.ts"
 import type { Halted } from "../LaneHome.ts"
 import { boundedFence } from "../boundedFence.ts"
 import type { Pump } from "../Pump.ts"
-import { type HaltedRecord, SendOn, type SendOnHome, type SentPartition } from "../sendOn/SendOn.ts"
-import type { Departures } from "./Departures.ts"
-import { OlderSpills } from "./OlderSpills.ts"
+import { type HaltedRecord, SendOn, type SentPartition } from "../sendOn/SendOn.ts"
+import { type OlderHome, OlderSpills, type OlderTurn } from "./OlderSpills.ts"
+import { sentPartition } from "./sentPartition.ts"
 import { type ProvenPart, proving, provenSoon } from "./proving.ts"
 import type { Spill, SpillPart } from "./Spill.ts"
-import { type EndingsHome, SpillEndings } from "./SpillEndings.ts"
+import { SpillEndings } from "./SpillEndings.ts"
 import { type Portion, type Sizes, SpillLanes } from "./SpillLanes.ts"
 import { SpillParting } from "./SpillParting.ts"
 import { SpillTurns } from "./SpillTurns.ts"
@@ -54,9 +54,7 @@ const olderMs = 30_000
 const olderLookMs = 1000
 
 /** What the drain asks of its sink. */
-export interface DrainHome extends SendOnHome, EndingsHome {
-  /** Undefined: no stream is ever moved. */
-  readonly departures: Departures | undefined
+export interface DrainHome extends OlderHome {
   /** Something of a partition has changed: whether it is held back, or where it goes. */
   readonly looked: (partition: number) => void
   /** Whether nothing of a partition is on its way. */
@@ -77,6 +75,11 @@ export class SpillDrain {
   readonly #parting: SpillParting
   readonly #turns: SpillTurns
   readonly #older: OlderSpills
+  readonly #turn: OlderTurn = {
+    isOver: () => this.#isOver,
+    isWanted: () => this.isWanted,
+    answers: (partition) => this.answers(partition)
+  }
   /** Whether the turn of this process is over: nothing is sent on any more, and what is on its way is waited for. */
   #isOver = false
 
@@ -92,14 +95,16 @@ export class SpillDrain {
     this.#endings = new SpillEndings(spill, home, pump)
     this.#sendOn = new SendOn(spill.name, this.#endings.notices, home, pump)
     this.#parting = new SpillParting(home, pump, this.#sendOn, this.#endings)
-    this.#older = new OlderSpills(spill, home, pump.context)
+    this.#older = new OlderSpills(spill, home, pump, this.#turn)
     this.#turns = new SpillTurns(spill, this.#older, this)
   }
 
   /** Runs until it is interrupted. */
   start(): Fiber.Fiber<never> {
     return Effect.runForkWith(this.#pump.context)(
-      Effect.forever(Effect.suspend(() => Effect.andThen(this.#turns.due, this.#turn)))
+      Effect.forever(
+        Effect.suspend(() => Effect.andThen(this.#turns.due, Effect.raceFirst(this.#owned, this.#turns.missed)))
+      )
     )
   }
 
@@ -120,10 +125,6 @@ export class SpillDrain {
   /** Nothing stands before a position any more. */
   passed(partition: number, position: Position): void {
     this.#sendOn.passed(partition, position)
-  }
-
-  get #turn(): Effect.Effect<void> {
-    return Effect.suspend(() => Effect.raceFirst(this.#owned, this.#turns.missed))
   }
 
   /** Something is published: this process needs the spill, and keeps it. */
@@ -170,17 +171,18 @@ export class SpillDrain {
 
   /** Begins nothing any more, and waits for what is on its way to the destination; not for long. Then it may be interrupted. */
   get leave(): Effect.Effect<void> {
-    return this.#sendOn.leave
+    return Effect.andThen(this.#sendOn.leave, this.#older.leave)
   }
 
   /** What stands until `resume`. */
   get halted(): ReadonlyArray<HaltedRecord> {
-    return this.#sendOn.halted
+    return [...this.#sendOn.halted, ...this.#older.halted]
   }
 
   /** Lets what stands go on. */
   resume(): void {
     this.#sendOn.resume()
+    this.#older.resume()
   }
 
   /** Whether what is published waits in its buffer. */
@@ -191,37 +193,17 @@ export class SpillDrain {
   }
 
   #sent(partition: number, part: SpillPart, lanes: SpillLanes): SentPartition {
-    const isOver = () => this.#isOver
-    const isWanted = () => this.isWanted
-    return {
+    return sentPartition({
       partition,
+      part,
+      lanes,
       writer: this.#spill.destination,
-      // Whoever has the spill has all of it, and is interrupted when another one gets it.
-      get isOver() {
-        return isOver()
-      },
-      get end() {
-        return part.end
-      },
-      get isOfTurn() {
-        return !isWanted()
-      },
-      doubt: (end) => {
-        if (end > part.doubtEnd) part.doubtEnd = end
-      },
-      ended: (records, how, isSettled) => {
-        const kept = this.#parting.kept(records)
-        if (kept.length === 0) return
-        this.#endings.ended(partition, part, kept, how, isSettled)
-        this.driven(partition)
-      },
-      announce: (record, how) => this.#endings.announce(partition, part, record, how),
-      // What is its own was given to its lanes at first.
-      refused: () => undefined,
-      untold: () => this.#endings.notices.forget(partition),
-      settle: (position) => lanes.settle(partition, position),
+      parting: this.#parting,
+      endings: this.#endings,
+      turn: this.#turn,
+      ended: () => this.driven(partition),
       stands: () => this.#hold(partition, part, false)
-    }
+    })
   }
 
   #turnOn(partition: number): void {
@@ -238,7 +220,7 @@ export class SpillDrain {
       const lanes = yield* SpillLanes.open(this.#spill, this.#home.leg.sink)
       this.#turns.given()
       yield* this.#answered
-      yield* this.#older.taken(this.isWanted ? olderMs : olderLookMs)
+      if (!(yield* this.#tookOlder(lanes))) return
       yield* this.#recover(lanes)
       this.#spill.waitsSinceMs = undefined
       this.#setReady(true)
@@ -258,6 +240,21 @@ export class SpillDrain {
     })
   }
 
+  /** False: the spill is another process's before all is taken over that stands in those of other partitions. */
+  #tookOlder(lanes: SpillLanes): Effect.Effect<boolean> {
+    const taken = this.#older.taken(this.isWanted ? olderMs : olderLookMs, this.#emptied(lanes))
+    const over = Effect.andThen(this.#older.over, this.#answeredOn)
+    return Effect.raceAllFirst([Effect.as(taken, true), Effect.as(lanes.lost, false), Effect.as(over, false)])
+  }
+
+  /** Sends on what stands there, and nothing else. */
+  #emptied(lanes: SpillLanes): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.suspend(() => this.#recover(lanes, false)),
+      Effect.scoped(Effect.raceFirst(this.#sendOnAll(lanes), this.#spill.off))
+    )
+  }
+
   /**
    * Nothing is begun any more, and what was sent on has its answer, or is fenced: the next process sends on what has none, and nothing may land
    * behind that.
@@ -265,7 +262,8 @@ export class SpillDrain {
   get #answeredOn(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isOver = true
-      return this.#sendOn.quietAll(this.#home.leg.timeoutMs * 3)
+      const mostMs = this.#home.leg.timeoutMs * 3
+      return Effect.andThen(this.#sendOn.quietAll(mostMs), this.#older.quietAll(mostMs))
     })
   }
 
@@ -304,7 +302,7 @@ export class SpillDrain {
   }
 
   /** Finds what is there: what an earlier process has left is sent before anything of this one. */
-  #recover(lanes: SpillLanes): Effect.Effect<void> {
+  #recover(lanes: SpillLanes, isTold = true): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const bounds = yield* lanes.bounds
       let found = 0
@@ -332,15 +330,18 @@ export class SpillDrain {
         yield* warn(
           `another process has sent on ${taken} events of ${this.#spill.name}: what became of them is not known here, and they are counted as dropped (${takenOver}), which may be stored; give each process a spill of its own`
         )
-      if (found > 0) this.#tellFound(found)
+      if (found > 0 && isTold) this.#tellFound(found)
     })
   }
 
-  /** Sends on what is on, each partition for itself. */
   #serve(lanes: SpillLanes): Effect.Effect<never, never, Scope.Scope> {
+    return Effect.andThen(Effect.forkScoped(this.#lookAgain(lanes)), this.#sendOnAll(lanes))
+  }
+
+  /** Sends on what is on, each partition for itself. */
+  #sendOnAll(lanes: SpillLanes): Effect.Effect<never, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       this.#running.clear()
-      yield* Effect.forkScoped(this.#lookAgain(lanes))
       const { departures } = this.#home
       if (departures !== undefined)
         for (const one of this.#proven(lanes)) yield* Effect.forkScoped(proving(departures, one))

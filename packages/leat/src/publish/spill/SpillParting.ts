@@ -16,21 +16,24 @@ import { meanwhile } from "../meanwhile.ts"
 const againMs = 5000
 
 /** What is asked of the sink. */
-export interface PartingHome extends Pick<SendOnHome, "leg" | "fails"> {
+export interface PartingHome extends Pick<SendOnHome, "leg" | "fails" | "stores"> {
   /** Undefined: no stream is ever moved. */
   readonly departures: Departures | undefined
 }
+
+/** What sends it to the destination. */
+export type Sending = Pick<SendOn, "fence" | "send" | "announce">
 
 export class SpillParting {
   readonly #departures: Departures | undefined
   /** Of the destination. */
   readonly #sink: () => string
-  readonly #sendOn: SendOn
+  readonly #sendOn: Sending
   readonly #endings: SpillEndings
   readonly #home: PartingHome
   readonly #pump: Pick<Pump, "nowMs">
 
-  constructor(home: PartingHome, pump: Pick<Pump, "nowMs">, sendOn: SendOn, endings: SpillEndings) {
+  constructor(home: PartingHome, pump: Pick<Pump, "nowMs">, sendOn: Sending, endings: SpillEndings) {
     this.#departures = home.departures
     this.#sink = () => home.leg.sink
     this.#sendOn = sendOn
@@ -177,6 +180,8 @@ export class SpillParting {
   ): Effect.Effect<boolean> {
     const isSame = () => records[0] !== undefined && this.#fateOf(records[0]) === carrier
     let done = 0
+    let sinceMs = this.#pump.nowMs
+    let isStanding = false
     const stored = (count: number) => {
       // It may have gone on from there meanwhile.
       if (!isSame()) return false
@@ -184,6 +189,9 @@ export class SpillParting {
       if (some.some((record) => !isOwn(record))) notProven(part, some, [carrier.written])
       this.#endings.carried(partition, part, some, carrier)
       done += count
+      sinceMs = this.#pump.nowMs
+      if (isStanding) this.#home.stores(partition)
+      isStanding = false
       return true
     }
     const carrying = Effect.as(carrier.carry(records, stored), true)
@@ -191,7 +199,18 @@ export class SpillParting {
       changes.until(() => !isSame()),
       false
     )
-    return Effect.map(Effect.raceFirst(carrying, parted), (isDone) => isDone && done === records.length)
+    // A stream that stays waits behind it, although its cluster is well.
+    const telling = Effect.andThen(Effect.sleep(againMs), () =>
+      Effect.sync(() => {
+        if (this.#pump.nowMs - sinceMs < againMs) return
+        isStanding = true
+        this.#home.fails(partition, sinceMs, `what its spill holds of ${carrier.what}`)
+      })
+    )
+    return Effect.map(
+      Effect.raceAllFirst([carrying, parted, Effect.forever(telling)]),
+      (isDone) => isDone && done === records.length
+    )
   }
 
   /** Completes when one of them is not to go to the destination any more. */
