@@ -44,7 +44,7 @@ describe("what has been in a spill for longer than its age", () => {
         expect(yield* Effect.orDie(audit(places))).toMatchObject({ events: 32, missing: 0, dropped: told })
       })
     )
-    expect(warned.at(-1)).toContain(then === "drop" ? "30 events of it stored, 700 dropped" : "700 set aside")
+    expect(warned.join("\n")).toContain(then === "drop" ? "30 events of it stored, 700 dropped" : "700 set aside")
   })
 
   it("is told to consumers although it was left by a process that is gone", () => {
