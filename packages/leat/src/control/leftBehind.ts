@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import type { ContractInfo } from "../contract/Contract.ts"
-import type { Leg } from "../routes/Routes.ts"
+import type { Leg, RouteError } from "../routes/Routes.ts"
 import type { StandInName } from "../routes/standIns.ts"
 import type { Transport, TransportError } from "../transport/index.ts"
 import { isFoundCompacted } from "../transport/madeCompacted.ts"
@@ -28,18 +28,20 @@ export interface Left {
   readonly lostSpills: ReadonlyArray<string>
 }
 
-/** Why a stream may not leave the place of a leg, a sentence each; empty: it may. */
+/**
+ * Why a stream may not leave the place of a leg, a sentence each; empty: it may. `isCompacted`: whether the topic is; asked where that decides, for its
+ * cluster may be gone.
+ */
 export const leftBehind = (
   stream: string,
   was: Left,
-  place: Place,
-  transport: Pick<Transport, "bounds" | "ensure">,
+  isCompacted: Effect.Effect<boolean, RouteError | TransportError>,
   {
     standInsEmpty = false,
     withoutState = false,
     contract
   }: SaidOfRest & { readonly contract?: ContractInfo | undefined }
-): Effect.Effect<ReadonlyArray<string>, TransportError> =>
+): Effect.Effect<ReadonlyArray<string>, RouteError | TransportError> =>
   Effect.gen(function* () {
     const faults: Array<string> = []
     if (!standInsEmpty && was.standIns.includes("fallback"))
@@ -50,7 +52,7 @@ export const leftBehind = (
       faults.push(
         `stream ${stream} has a spill at ${was.sink} in cluster ${cluster}, which the document does not name, and what that holds is carried by nobody after the move; leave the cluster in, or see that it is empty in each process, and say --stand-ins-empty (standInsEmpty)`
       )
-    if (!withoutState && (contract?.compacted === true || (yield* isCompacted(place, transport))))
+    if (!withoutState && (contract?.compacted === true || (yield* isCompacted)))
       faults.push(
         `stream ${stream} is compacted at ${was.sink}, and a move does not take the latest event of each key along: who begins to read later has only what is published from then on; publish the state again after the move, and say --without-state (withoutState)`
       )
@@ -72,7 +74,7 @@ export function mirrorFault(
 }
 
 /** A topic that is not there is not compacted. */
-function isCompacted(
+export function isPlaceCompacted(
   { topic }: Place,
   transport: Pick<Transport, "bounds" | "ensure">
 ): Effect.Effect<boolean, TransportError> {

@@ -15,7 +15,7 @@ import { type Control, apply } from "./Control.ts"
 import { ControlError } from "./ControlError.ts"
 import type { Place } from "./ControlRecord.ts"
 import { keptOpen } from "./keptOpen.ts"
-import { leftBehind, mirrorFault, type SaidOfRest } from "./leftBehind.ts"
+import { isPlaceCompacted, leftBehind, mirrorFault, type SaidOfRest } from "./leftBehind.ts"
 import { endsOf, isSameTopic, type Placement } from "./Placement.ts"
 
 /** The places of a document on top of a state of the control stream. */
@@ -83,12 +83,10 @@ export function leftBehindIn(
   const found = standInsAt(before, stream, place)
   const spills = legsAt(before, stream, place).flatMap(({ spill }) => (spill === undefined ? [] : [spill.cluster]))
   const lostSpills = [...new Set(spills)].filter((name) => !after.clusters.has(name))
-  const asked = Effect.scoped(
-    Effect.flatMap(transportOf(before, was.cluster), (transport) =>
-      leftBehind(stream, { sink: was.sink, standIns: found, lostSpills }, place, transport, said)
-    )
+  const isCompacted = Effect.scoped(
+    Effect.flatMap(transportOf(before, was.cluster), (transport) => isPlaceCompacted(place, transport))
   )
-  return reached(was.sink, asked)
+  return reached(was.sink, leftBehind(stream, { sink: was.sink, standIns: found, lostSpills }, isCompacted, said))
 }
 
 /** All legs of a stream, whoever publishes it. */

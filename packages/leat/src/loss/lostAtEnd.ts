@@ -14,7 +14,7 @@ export function tellLostAtEnd(
 ): Effect.Effect<void, never, Scope.Scope> {
   let told = ""
   return beforeExit(() => {
-    const left = leftBehind(snapshot())
+    const left = lostText(snapshot())
     if (left === told) return
     told = left
     if (left !== "") Effect.runForkWith(context)(warn(left))
@@ -22,7 +22,7 @@ export function tellLostAtEnd(
 }
 
 /** One sentence; empty: nothing is. What is in a spill is on a disk, and is not among it. */
-function leftBehind({ legs, streams }: LedgerSnapshot): string {
+function lostText({ legs, streams }: LedgerSnapshot): string {
   const held = legs.flatMap(({ stream, sink, queued, inFlight, inDoubt, deadLettering }) => {
     const count = queued + inFlight + inDoubt + deadLettering
     return count === 0 ? [] : [`${eventsText(count)} of ${stream} for ${sink}`]

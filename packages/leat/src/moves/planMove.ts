@@ -212,17 +212,21 @@ const looked = (
         Effect.map(isThere(transport, leg.topic), (found) => [transport.capabilities, !found] as const)
       )
     )
-    const [ofOld, writers, makes] = yield* Effect.scoped(
-      Effect.flatMap(means.transportOf(before, was.cluster), (transport) => {
-        const isOfFleet = (incarnation: string) =>
-          control.members.has(incarnation) || placement?.writers.has(incarnation) === true || seen.has(incarnation)
-        return Effect.all([
-          Effect.succeed(transport.capabilities),
+    const isOfFleet = (incarnation: string) =>
+      control.members.has(incarnation) || placement?.writers.has(incarnation) === true || seen.has(incarnation)
+    const asking = Effect.scoped(
+      Effect.flatMap(means.transportOf(before, was.cluster), (transport) =>
+        Effect.all([
           foreignWriters(transport, from, stream, isOfFleet, nowMs),
           isMade ? madeAfter(contract, transport, from.topic) : Effect.undefined
         ])
-      })
+      )
     )
+    // Who has said that nobody else writes there may move away from a cluster that is gone.
+    const [writers, makes] = yield* asked.foreignWritersStopped && placement !== undefined
+      ? Effect.orElseSucceed(Effect.timeout(asking, goneMs), () => [[], unasked(contract, isMade)] as const)
+      : asking
+    const ofOld = before.clusters.get(was.cluster)?.capabilities ?? ofNew
     const givenUp = givenUpAfter(leg.policy).join(", ")
     if (ofNew.ordering === "none" || ofNew.batch === "each") faults.push(`${leg.sink} keeps no order of records`)
     else if (ofOld.ordering === "perPartition" && ofNew.ordering !== "perPartition" && givenUp !== "")
@@ -252,6 +256,10 @@ const looked = (
     Effect.catch(({ why }) => Effect.succeed({ move: undefined, faults: [why] }))
   )
 
+/** How a topic is made whose old one cannot be asked. */
+const unasked = (contract: ContractInfo | undefined, isMade: boolean): MadeTopic | undefined =>
+  isMade ? { isCompacted: contract?.compacted ?? false, isKnown: contract !== undefined } : undefined
+
 const unpublished =
   "; a stream that nobody has published yet goes where the document has it that npx leat routes apply applies"
 
@@ -275,6 +283,9 @@ const unknownFault = (
 
 /** All that is asked for one stream, in milliseconds. */
 const lookMsMax = 180_000
+
+/** How long a place is asked that may be left without an answer, in milliseconds. */
+const goneMs = 30_000
 
 function foreignText({ incarnation, records, lastMs }: ForeignWriter, from: Place, nowMs: number): string {
   const who =

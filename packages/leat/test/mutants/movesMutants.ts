@@ -15,6 +15,14 @@ const ofTools = { foundBy: "moves/MoveTools.test.ts" } as const
 /** Bugs in who brings moves on, found by stories on virtual time. */
 export const movesMutants: ReadonlyArray<Mutant> = [
   {
+    name: "a cluster that is gone is asked although all is said",
+    file: "moves/planMove.ts",
+    find: `yield* asked.foreignWritersStopped && placement !== undefined`,
+    replace: `yield* (false as boolean)`,
+    foundBy: "moves/goneCluster.test.ts",
+    test: "is left by a move that says so"
+  },
+  {
     name: "a tool opens a cluster for each of its questions",
     file: "control/keptOpen.ts",
     find: `opened.set(key, result)`,
