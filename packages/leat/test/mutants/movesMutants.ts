@@ -277,7 +277,7 @@ export const movesMutants: ReadonlyArray<Mutant> = [
   {
     name: "the state of a compacted topic may stay behind",
     file: "control/leftBehind.ts",
-    find: `(contract?.compacted === true || (yield* isCompacted(place, transport)))`,
+    find: `(contract?.compacted === true || (yield* isCompacted))`,
     replace: `contract?.compacted === true`,
     ...ofRest,
     test: "keeps a stream where it is: the latest event"
