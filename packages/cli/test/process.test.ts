@@ -60,7 +60,7 @@ describe("leat events tail --format jsonl | leat events publish", () => {
     await publishLogLines(directory, 30)
     const round = `${jsonl} | ${publish} --directory copy --json`
     const told = await project.shell(round)
-    expect([told.code, told.stderr]).toEqual([0, ""])
+    expect([told.code, told.stderr]).toEqual([0, "leat: there was no log in copy; one was made\n"])
     expect(JSON.parse(told.stdout)).toEqual({
       offered: 33,
       stored: 33,
