@@ -258,7 +258,7 @@ describe("a handler that runs past the drain time", { concurrent: true }, () => 
           yield* subscription.stop
           expect(performance.now() - beganMs).toBeLessThan(15_000)
         }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
-        expect(warnings).toMatchObject([expect.stringContaining("1 handlers of the group g")])
+        expect(warnings).toMatchObject([expect.stringContaining("1 handler of the group g")])
       }),
     30_000
   )
