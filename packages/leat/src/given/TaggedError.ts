@@ -13,9 +13,18 @@ export const TaggedError: typeof Data.TaggedError = (tag) => {
 
 type Inspect = (value: unknown, options: object) => string
 
+/** Those that are being printed: a cause may lead back to its error, and each prints its own by a call that knows nothing of the others. */
+const printing = new Set<Error>()
+
 function printed(this: Error, _depth: number, options: object, inspect: Inspect): string {
   const { cause, message } = this
   const stack = this.stack ?? message
   if (cause === undefined) return stack
-  return `${stack} {\n  [cause]: ${inspect(cause, options).replaceAll("\n", "\n  ")}\n}`
+  if (printing.has(this)) return `[Circular ${this.name}: ${message}]`
+  printing.add(this)
+  try {
+    return `${stack} {\n  [cause]: ${inspect(cause, options).replaceAll("\n", "\n  ")}\n}`
+  } finally {
+    printing.delete(this)
+  }
 }

@@ -55,6 +55,17 @@ describe("an error of leat", () => {
     expect(inspect({ error })).toMatch(/^\{\n {2}error: TransportError: memory send: Timeout: late\n/)
   })
 
+  it("prints once what leads back to it", () => {
+    const between = new Error("between")
+    const fields = { reason: "Timeout", transport: "memory", operation: "send", detail: "late" } as const
+    const error = new TransportError({ ...fields, cause: between })
+    between.cause = error
+    const text = inspect(error)
+    expect(text).toContain("[cause]: [Circular TransportError: memory send: Timeout: late]")
+    expect(text.match(/Error: between/g)).toHaveLength(1)
+    expect(inspect(error)).toBe(text)
+  })
+
   it("has the fields that it had: it is compared and written as JSON by them", () => {
     const error = new Rejected({ reason: "invalid", stream: "notes", detail: "why" })
     expect(JSON.parse(JSON.stringify(error))).toEqual({

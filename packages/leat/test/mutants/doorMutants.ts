@@ -29,6 +29,14 @@ export const doorMutants: ReadonlyArray<Mutant> = [
     test: "hears of closing too"
   },
   {
+    name: "an error whose cause leads back to it is printed without an end",
+    file: "given/TaggedError.ts",
+    find: `if (printing.has(this)) return`,
+    replace: `if (printing.size > 50) return`,
+    foundBy: "given/TaggedError.test.ts",
+    test: "prints once what leads back to it"
+  },
+  {
     name: "an error of leat prints without what has caused it",
     file: "given/TaggedError.ts",
     find: `if (cause === undefined) return`,
