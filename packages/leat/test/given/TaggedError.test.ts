@@ -61,7 +61,7 @@ describe("an error of leat", () => {
     const error = new TransportError({ ...fields, cause: between })
     between.cause = error
     const text = inspect(error)
-    expect(text).toContain("[cause]: [Circular TransportError: memory send: Timeout: late]")
+    expect(text).toContain("cause: [Circular TransportError: memory send: Timeout: late]")
     expect(text.match(/Error: between/g)).toHaveLength(1)
     expect(inspect(error)).toBe(text)
   })
