@@ -237,7 +237,7 @@ describe("a leat that closes when its dead letters can be stored again", () => {
 })
 
 /** Both places were away for a minute; then the leat is closed while only the fallback stays away. */
-const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan, nearFaults = isDown) {
+const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan, nearFaults = isDown, afterMs = 60_700) {
   const places = fallbackPlaces()
   places.farFaults = isDown
   places.nearFaults = nearFaults
@@ -248,7 +248,7 @@ const fallingThenClosed = Effect.fnUntraced(function* (farFaults: FaultPlan, nea
   const asked = { back: "stay", drain: "5 seconds", policy } as const
   const { leat, notes } = yield* openFalling(places, asked).pipe(Scope.provide(scope))
   for (const text of ["0", "1", "2"]) notes.offer(note("k", text))
-  yield* Effect.sleep("60700 millis")
+  yield* Effect.sleep(afterMs)
   places.farFaults = farFaults
   const since = yield* Clock.currentTimeMillis
   yield* Scope.close(scope, Exit.void)
@@ -279,6 +279,20 @@ describe("a leat that closes while its fallback is away, where what is there sta
         expect(sends).toBeLessThanOrEqual(3)
       })
     ))
+
+  // Whatever the sink waits for at that moment: its next attempt, an answer, or nothing.
+  it.each([4000, 8000, 20_000, 45_000, 59_000, 61_500, 65_000, 75_000, 120_000])(
+    "gives nothing up that the fallback has refused for good, where it closes after %i ms",
+    (afterMs) =>
+      story(
+        Effect.gen(function* () {
+          const refusing: FaultPlan = { send: () => ({ kind: "fail", reason: "Rejected" }) }
+          const { row, texts } = yield* fallingThenClosed({}, refusing, afterMs)
+          expect(row).toMatchObject({ stored: 3, fellBack: 0, dropped: {}, balanced: true })
+          expect(texts).toEqual(["0", "1", "2"])
+        })
+      )
+  )
 
   it("drops what its fallback has refused when its time is over, where the first cluster stays away", () =>
     story(
