@@ -33,7 +33,7 @@ function lostText({ legs, streams }: LedgerSnapshot): string {
   const named = [...held, ...waiting]
   if (named.length === 0) return ""
   const more = named.length > namesMax ? `, and ${named.length - namesMax} more` : ""
-  return `nothing keeps this program any more, and it ends with events that only its memory has, which are lost with it: ${named.slice(0, namesMax).join(", ")}${more}; what stands until it is resumed keeps no program`
+  return `nothing keeps this program any more, and it ends with events that only its memory has, and that are not known to be stored: ${named.slice(0, namesMax).join(", ")}${more}; what stands until it is resumed keeps no program`
 }
 
 function eventsText(count: number): string {

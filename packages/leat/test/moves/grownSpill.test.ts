@@ -20,6 +20,19 @@ const grow = (fleet: SpillingFleet, to: number) =>
     while (partitions.length < to) partitions.push(new MemoryPartition())
   })
 
+/** In order, to the partitions that the stream was placed in, and nothing is left. */
+const isSentOn = Effect.fnUntraced(function* (
+  fleet: SpillingFleet,
+  { leat }: Pick<Effect.Success<ReturnType<SpillingFleet["process"]>>, "leat">,
+  handled: ReadonlyArray<string>
+) {
+  for (const key of keys) expect({ key, texts: ofKey(handled, key) }).toEqual({ key, texts: ["1", "2", "3", "4"] })
+  expect(yield* fleet.left("a")).toBe(0)
+  const written = fleet.brokers.near.topic("a").partitions.map(({ end }) => end > 0n)
+  expect(written).toEqual([true, true, false, false, false, false, false, false])
+  expect(leat.ledger.snapshot().balanced).toBe(true)
+})
+
 describe("the spill of a place that has got more partitions", () => {
   it.each(["closed", "killed"] as const)(
     "is sent on to those that the stream is placed in: its process was %s",
@@ -35,12 +48,7 @@ describe("the spill of a place that has got more partitions", () => {
           const next = yield* fleet.process()
           yield* published(next, "4")
           yield* Effect.sleep("1 minute")
-          for (const key of keys)
-            expect({ key, texts: ofKey(handled, key) }).toEqual({ key, texts: ["1", "2", "3", "4"] })
-          expect(yield* fleet.left("a")).toBe(0)
-          const written = fleet.brokers.near.topic("a").partitions.map(({ end }) => end > 0n)
-          expect(written).toEqual([true, true, false, false, false, false, false, false])
-          expect(next.leat.ledger.snapshot().balanced).toBe(true)
+          yield* isSentOn(fleet, next, handled)
         })
       )
     }
@@ -67,12 +75,7 @@ describe("the spill of a place that has got more partitions", () => {
         const next = yield* fleet.process()
         yield* published(next, "4")
         yield* Effect.sleep("1 minute")
-        for (const key of keys)
-          expect({ key, texts: ofKey(handled, key) }).toEqual({ key, texts: ["1", "2", "3", "4"] })
-        expect(yield* fleet.left("a")).toBe(0)
-        const written = fleet.brokers.near.topic("a").partitions.map(({ end }) => end > 0n)
-        expect(written).toEqual([true, true, false, false, false, false, false, false])
-        expect(next.leat.ledger.snapshot().balanced).toBe(true)
+        yield* isSentOn(fleet, next, handled)
       })
     )
   })
