@@ -20,18 +20,23 @@ const grow = (fleet: SpillingFleet, to: number) =>
     while (partitions.length < to) partitions.push(new MemoryPartition())
   })
 
-/** In order, to the partitions that the stream was placed in, and nothing is left. */
-const isSentOn = Effect.fnUntraced(function* (
-  fleet: SpillingFleet,
-  { leat }: Pick<Effect.Success<ReturnType<SpillingFleet["process"]>>, "leat">,
-  handled: ReadonlyArray<string>
-) {
-  for (const key of keys) expect({ key, texts: ofKey(handled, key) }).toEqual({ key, texts: ["1", "2", "3", "4"] })
-  expect(yield* fleet.left("a")).toBe(0)
-  const written = fleet.brokers.near.topic("a").partitions.map(({ end }) => end > 0n)
-  expect(written).toEqual([true, true, false, false, false, false, false, false])
-  expect(leat.ledger.snapshot().balanced).toBe(true)
+/** What became of what was published, key by key, and where it stands. */
+const becameOf = Effect.fnUntraced(function* (fleet: SpillingFleet, { leat }: Process, handled: ReadonlyArray<string>) {
+  return {
+    texts: keys.map((key) => ofKey(handled, key)),
+    left: yield* fleet.left("a"),
+    written: fleet.brokers.near.topic("a").partitions.map(({ end }) => end > 0n),
+    isBalanced: leat.ledger.snapshot().balanced
+  }
 })
+
+/** In order, in the partitions that the stream was placed in, and nothing is left. */
+const allSent = {
+  texts: keys.map(() => ["1", "2", "3", "4"]),
+  left: 0,
+  written: [true, true, false, false, false, false, false, false],
+  isBalanced: true
+}
 
 describe("the spill of a place that has got more partitions", () => {
   it.each(["closed", "killed"] as const)(
@@ -48,7 +53,7 @@ describe("the spill of a place that has got more partitions", () => {
           const next = yield* fleet.process()
           yield* published(next, "4")
           yield* Effect.sleep("1 minute")
-          yield* isSentOn(fleet, next, handled)
+          expect(yield* becameOf(fleet, next, handled)).toEqual(allSent)
         })
       )
     }
@@ -75,7 +80,7 @@ describe("the spill of a place that has got more partitions", () => {
         const next = yield* fleet.process()
         yield* published(next, "4")
         yield* Effect.sleep("1 minute")
-        yield* isSentOn(fleet, next, handled)
+        expect(yield* becameOf(fleet, next, handled)).toEqual(allSent)
       })
     )
   })
