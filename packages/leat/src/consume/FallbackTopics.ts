@@ -11,6 +11,7 @@ import * as Telemetry from "../Telemetry.ts"
 import type { Transport } from "../transport/index.ts"
 import { Wake } from "../Wake.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import type { GroupBefore } from "./GroupBefore.ts"
 import { SideTopic } from "./SideTopic.ts"
 import { SideTopics } from "./SideTopics.ts"
 import type { Source } from "./Source.ts"
@@ -40,18 +41,26 @@ export class FallbackTopics<T> {
   readonly #options: SourceOptions<T>
   readonly #fallback: ReadFallback
   readonly #signs: Signs
+  readonly #before: GroupBefore
   readonly #read = new Map<string, Read<T>>()
   readonly #wake: Wake
   #settings: SubscriptionSettings
   /** Looks in a row that had no answer. */
   #unknownLooks = 0
 
-  /** `options`: of the place that is fallen back from. `signs`: of the lanes of the stream. */
-  constructor(options: SourceOptions<T>, settings: SubscriptionSettings, fallback: ReadFallback, signs: Signs) {
+  /** `options`: of the place that is fallen back from. `signs`: of the lanes of the stream. `before`: asked before the stream is read. */
+  constructor(
+    options: SourceOptions<T>,
+    settings: SubscriptionSettings,
+    fallback: ReadFallback,
+    signs: Signs,
+    before: GroupBefore
+  ) {
     this.#options = options
     this.#settings = settings
     this.#fallback = fallback
     this.#signs = signs
+    this.#before = before
     this.#wake = new Wake(options.scheduler)
   }
 
@@ -149,9 +158,7 @@ export class FallbackTopics<T> {
   #made(topic: string, isFirst: boolean): Read<T> {
     const { cluster, transport } = this.#fallback
     const { onMoved: _, ...own } = { ...this.#options, transport, cluster, topic }
-    const { from } = this.#settings
-    // A position is one of the stream.
-    const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"
+    const begin = isFirst ? this.#before.beginOf(this.#settings.from) : "earliest"
     const sides = new SideTopics<T>(own, this.#settings, this.#signs)
     const options = { ...own, signs: this.#signs, onMoved: (tier: number) => sides.movedTo(tier) }
     return { topic: new SideTopic(options, this.#settings, begin), sides }

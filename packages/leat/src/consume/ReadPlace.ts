@@ -6,6 +6,7 @@
 import { Cause, Clock, Effect, Exit, Fiber, Scope } from "effect"
 import { type CaughtSource, firstToDo } from "./CatchingUp.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
+import { GroupBefore } from "./GroupBefore.ts"
 import { FallbackTopics, type ReadFallback } from "./FallbackTopics.ts"
 import type { Signs } from "./holdBack.ts"
 import { type PlaceEpochs, type TopicPlace } from "./PlaceEpochs.ts"
@@ -78,6 +79,7 @@ export class ReadPlace<T> implements CaughtSource {
   readonly place: TopicPlace
   readonly #parts: ReadPlaceParts<T>
   readonly #who: string
+  readonly #before: GroupBefore
   readonly #watchers = new Set<(partition: number, settled: Position) => void>()
   readonly #wake: Wake
   /** For a reading that ended and waits. */
@@ -104,6 +106,7 @@ export class ReadPlace<T> implements CaughtSource {
     this.#isWanted = isWanted
     this.#stays = new Set(parts.fallbacks.map(({ cluster }) => cluster))
     this.#who = `the group ${group} of ${stream}`
+    this.#before = new GroupBefore(this.#who)
     this.#wake = new Wake(scheduler)
     this.#again = new Wake(scheduler)
     this.#asked = new Wake(scheduler)
@@ -245,8 +248,14 @@ export class ReadPlace<T> implements CaughtSource {
       transport,
       from,
       sides: new SideTopics<T>(base, own, source.signs),
-      fallbacks: this.#parts.fallbacks.map((fallback) => new FallbackTopics<T>(base, own, fallback, source.signs))
+      fallbacks: this.#parts.fallbacks.map(
+        (fallback) => new FallbackTopics<T>(base, own, fallback, source.signs, this.#before)
+      )
     })
+  }
+
+  #askBefore({ transport }: Reading<T>): Effect.Effect<void> {
+    return this.#before.ask(transport, this.place.topic, this.#parts.options.group, this.#own.from)
   }
 
   #optionsAt(transport: Transport): SourceOptions<T> {
@@ -276,7 +285,8 @@ export class ReadPlace<T> implements CaughtSource {
   readonly runAlone: Effect.Effect<never, TransportError> = Effect.suspend(() => {
     const reading = this.#reading
     if (reading === undefined || this.#source === undefined) return Effect.never
-    return Effect.raceAllFirst([this.#source.run, ...besidesOf(reading).map(({ run }) => run)])
+    const all = [this.#source.run, ...besidesOf(reading).map(({ run }) => run)]
+    return Effect.andThen(this.#askBefore(reading), Effect.raceAllFirst(all))
   })
 
   /** Until it is interrupted, or nothing is left there for the group. */
@@ -300,6 +310,7 @@ export class ReadPlace<T> implements CaughtSource {
       }
       const reading = this.#reading as Reading<T>
       yield* fork(this.#asking)
+      yield* this.#askBefore(reading)
       let source: Fiber.Fiber<never> | undefined
       const running = new Set<object>()
       for (;;) {
@@ -348,7 +359,8 @@ export class ReadPlace<T> implements CaughtSource {
       // Tried again when something else has changed.
       if (transport === undefined || signs === undefined) return void this.#stays.delete(cluster)
       const fallback = { cluster, transport }
-      reading.fallbacks.push(new FallbackTopics<T>(this.#optionsAt(reading.transport), this.#own, fallback, signs))
+      const options = this.#optionsAt(reading.transport)
+      reading.fallbacks.push(new FallbackTopics<T>(options, this.#own, fallback, signs, this.#before))
       this.#wake.signal()
     })
   }

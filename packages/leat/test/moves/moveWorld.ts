@@ -55,6 +55,9 @@ export interface MoveWorld {
 
 const stream = "test.notes"
 
+/** Which of the groups says that it begins with what is new. */
+const fromLatest = "two"
+
 /** Of the worlds, those whose legs may have spills. */
 const spillShare = 0.4
 
@@ -236,7 +239,7 @@ export function moveWorld(seed: number): MoveWorld {
               const end = Effect.sync(() => void done.get(group)?.add(idText(id)))
               return random() < 0.2 ? Effect.delay(end, between(1, 20)) : end
             }),
-          { concurrency }
+          { concurrency, ...(group === fromLatest ? { from: "latest" } : {}) }
         ),
         scope
       )
@@ -294,6 +297,15 @@ export function moveWorld(seed: number): MoveWorld {
       )
     for (const { cluster, topic, partitions } of places) yield* transportAt(cluster).ensure({ topic, partitions })
     let here = places[0] as Place
+    // The group of which each process says that it begins with what is new: it was there before anything was published, and is given all.
+    yield* Effect.scoped(
+      transportAt(here.cluster)
+        .subscribe({ topic: here.topic, group: fromLatest, from: "latest", drainMs: 1000 })
+        .pipe(
+          Stream.take(here.partitions),
+          Stream.runForEach((lane) => lane.release)
+        )
+    )
     const apply = (to: Place) =>
       Effect.suspend(() => {
         here = to

@@ -17,6 +17,8 @@ class StayingFleet {
   readonly control = new MemoryBroker()
   /** Nothing is stored there, and nothing fenced. */
   away: "near" | "far" | undefined
+  /** How long the third cluster takes to be opened, in milliseconds. */
+  openMs = 0
 
   get drivers(): ReadonlyArray<Driver> {
     const data = (["near", "far", "third"] as const).map((name) => ({
@@ -24,10 +26,14 @@ class StayingFleet {
         send: () => (this.away === name ? { kind: "fail", reason: "Unavailable" } : undefined),
         fence: () => (this.away === name ? "Unavailable" : undefined)
       }),
-      name
+      name,
+      ...(name === "third" ? { open: this.#openThird } : {})
     }))
     return [...data, { ...memoryDriver(this.control), name: "control" }]
   }
+
+  readonly #openThird: Driver["open"] = (...given) =>
+    Effect.suspend(() => Effect.delay(memoryDriver(this.brokers.third).open(...given), this.openMs))
 
   document(version: number, at: "near" | "far", falls: boolean): string {
     const fallback = { policy: "falling", fallback: { cluster: "third", back: "stay" } }
@@ -128,6 +134,8 @@ describe("what falls back and stays, of a stream that is moved", () => {
         yield* publish(notes, "moved")
         const [status] = yield* MoveTools.status(memoryTransport(fleet.control))
         expect(status?.epochs.map(({ phase }) => phase)).toEqual(["retired", "open"])
+        // Longer than it takes to see that nothing else is left at the old place.
+        fleet.openMs = 10_000
         yield* group(yield* fleet.opened, "g", texts)
         yield* Effect.sleep("1 minute")
         expect([of(texts, "before"), of(texts, "fell"), of(texts, "moved")]).toEqual([10, 10, 10])

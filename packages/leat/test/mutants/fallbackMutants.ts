@@ -123,10 +123,42 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what falls back while a group reads is passed over where the group begins with what is new",
     file: "consume/FallbackTopics.ts",
-    find: `const begin = isFirst && !(typeof from === "object" && "position" in from) ? from : "earliest"`,
-    replace: `const begin = "earliest"`,
+    find: `isFirst ? this.#before.beginOf(this.#settings.from) : "earliest"`,
+    replace: `"earliest"`,
     foundBy: stays,
-    test: "begins with what is new"
+    test: "begins with what is new where"
+  },
+  {
+    name: "a group that is known is not given what fell back while no consumer ran, where a new one begins with what is new",
+    file: "consume/GroupBefore.ts",
+    find: `this.#isKnown = exit.value.some(({ settled }) => settled !== undefined)`,
+    replace: `this.#isKnown = false`,
+    foundBy: stays,
+    test: "comes to be while no consumer runs"
+  },
+  {
+    name: "a group is asked for when it has joined",
+    file: "consume/ReadPlace.ts",
+    find: `return Effect.andThen(this.#askBefore(reading), Effect.raceAllFirst(all))`,
+    replace: `return Effect.raceAllFirst([...all, Effect.andThen(Effect.delay(this.#askBefore(reading), 10), Effect.never)])`,
+    foundBy: stays,
+    test: "comes to be while no consumer runs"
+  },
+  {
+    name: "a new group begins with what is new when the other cluster is found",
+    file: "consume/GroupBefore.ts",
+    find: `from === "latest" ? { timeMs: this.#begunAtMs } : from`,
+    replace: `from`,
+    foundBy: stays,
+    test: "from where it began, however late"
+  },
+  {
+    name: "a group of which nobody says whether it is new is taken for one",
+    file: "consume/GroupBefore.ts",
+    find: `this.#isKnown = !(error instanceof TransportError && error.reason === "UnknownTopic")`,
+    replace: `this.#isKnown = false`,
+    foundBy: stays,
+    test: "of which nobody says whether it is new"
   },
   {
     name: "what is sent on from a fallback is read there too",

@@ -1,9 +1,9 @@
 import { Clock, Effect, Exit, Scope } from "effect"
-import { Leat, memoryDriver } from "leat"
+import { type EventStream, Leat, memoryDriver } from "leat"
 import type { FaultPlan } from "leat/testing"
 import { type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
-import { noteContract } from "../contracts/Note.js"
+import { type Note, noteContract } from "../contracts/Note.js"
 import { fallbackPlaces, isBack, inFallback, named, openFalling, stored, textsOf } from "./fallbackStory.js"
 import { isAway, spillStory as story, until } from "./spillStory.js"
 import { legRow, note } from "./stories.js"
@@ -229,6 +229,103 @@ describe("a subscription of a stream that fell back", () => {
       )
     }
   )
+
+  for (const [name, knows, expected] of [
+    ["was there before is given all of it", true, ["1", "2", "3", "4", "5"]],
+    ["is new is given what falls back from then on", false, ["5"]]
+  ] as const)
+    it(`comes to be while no consumer runs: a group that begins with what is new and ${name}`, () => {
+      const places = fallbackPlaces(2)
+      const seen: Array<string> = []
+      const group = (notes: EventStream<Note>) =>
+        notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)), { from: "latest" })
+      story(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const policy = [{ on: ["Rejected"], then: "drop" }]
+          const { notes: before } = yield* Scope.provide(openFalling(places, { policy, back: "none" }), scope)
+          yield* before.publish(note("k", "0"))
+          if (knows) yield* group(before)
+          yield* Effect.sleep("1 second")
+          yield* before.publish(note("k", "1"))
+          yield* Effect.sleep("1 second")
+          yield* Scope.close(scope, Exit.void)
+          const { notes } = yield* openFalling(places, stay)
+          places.farFaults = isAway
+          for (const text of ["2", "3", "4"]) yield* notes.publish(note(text, text))
+          yield* Effect.sleep("1 second")
+          yield* group(notes)
+          yield* Effect.sleep("1 second")
+          yield* notes.publish(note("k", "5"))
+          yield* Effect.sleep("2 minutes")
+          expect(sorted(seen)).toEqual(expected)
+        })
+      )
+    })
+
+  it("is given to a new group from where it began, however late the other cluster is found", () => {
+    const places = fallbackPlaces()
+    const error = new TransportError({
+      reason: "Unavailable",
+      transport: "near",
+      operation: "topics",
+      detail: "not now"
+    })
+    let isHidden = false
+    const near = ({ topics = Effect.succeed([]) }: Transport): Partial<Transport> => ({
+      topics: Effect.suspend(() => (isHidden ? Effect.fail(error) : topics))
+    })
+    story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, { ...stay, near })
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep("1 second")
+        isHidden = true
+        const seen: Array<string> = []
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)), { from: "latest" })
+        yield* Effect.sleep("1 second")
+        for (const text of ["1", "2"]) yield* notes.publish(note("k", text))
+        yield* Effect.sleep("40 seconds")
+        expect(seen).toEqual([])
+        isHidden = false
+        yield* Effect.sleep("1 minute")
+        expect(seen).toEqual(["1", "2"])
+      })
+    )
+  })
+
+  it.each([
+    ["UnknownTopic", [], undefined],
+    ["Unavailable", ["0"], "it is not known whether the group g of test.notes has read notes before"]
+  ] as const)("is given to a group of which nobody says whether it is new: %s", (reason, expected, line) => {
+    const places = fallbackPlaces()
+    const unanswered = new TransportError({ reason, transport: "far", operation: "bounds", detail: "not now" })
+    let isAsked = false
+    const far = ({ bounds }: Transport): Partial<Transport> => ({
+      bounds: (topic, asker) =>
+        Effect.suspend(() => {
+          if (asker !== "g" || isAsked) return bounds(topic, asker)
+          isAsked = true
+          return Effect.fail(unanswered)
+        })
+    })
+    const seen: Array<string> = []
+    const warned = story(
+      Effect.gen(function* () {
+        const { notes } = yield* openFalling(places, { ...stay, far })
+        places.farFaults = isAway
+        yield* notes.publish(note("k", "0"))
+        yield* Effect.sleep("1 second")
+        yield* notes.handle("g", ({ text }) => Effect.sync(() => void seen.push(text)), { from: "latest" })
+        yield* Effect.sleep("1 minute")
+      })
+    )
+    expect([isAsked, seen]).toEqual([true, expected])
+    expect(warned.map((one) => /it is not known whether .* has read notes before/.exec(one)?.[0]).find(Boolean)).toBe(
+      line
+    )
+  })
 
   it("does not read what is sent on", () => {
     const places = fallbackPlaces()

@@ -28,7 +28,8 @@ export const fallbackPlaces = (partitions = 1): FallbackPlaces => ({
 export const named = (name: string, driver: Driver): Driver => ({ ...driver, name })
 
 export interface FallbackSetting {
-  readonly back?: "redrive" | "stay"
+  /** `none`: the leg has no fallback. */
+  readonly back?: "redrive" | "stay" | "none"
   readonly policy?: ReadonlyArray<object>
   readonly level?: string
   readonly journal?: Journal
@@ -50,6 +51,7 @@ export const openFalling = Effect.fnUntraced(function* (places: FallbackPlaces, 
     ],
     far = () => ({}),
     near = () => ({}),
+    back = "redrive",
     journal
   } = setting
   const routes = {
@@ -67,7 +69,7 @@ export const openFalling = Effect.fnUntraced(function* (places: FallbackPlaces, 
             policy: "leg",
             linger: "1 milli",
             timeout: "500 millis",
-            fallback: { cluster: "near", back: setting.back ?? "redrive" },
+            ...(back === "none" ? {} : { fallback: { cluster: "near", back } }),
             ...setting.leg
           }
         ]

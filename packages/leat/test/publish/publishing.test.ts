@@ -200,7 +200,9 @@ describe("an event that cannot be taken", () => {
   it("is no event that is merely large: its batch makes room", () =>
     story(
       Effect.gen(function* () {
-        const { broker, notes } = yield* openNotes()
+        // Slower than any step of the story: who waits for nothing sees nothing stored.
+        const slow: FaultPlan = { send: () => ({ kind: "delay", ms: 1000 }) }
+        const { broker, notes } = yield* openNotes({ faults: slow })
         const texts = [10, 100_000, 20, 400_000].map((bytes, index) => `${index}`.padEnd(bytes, "é"))
         for (const text of texts) expect(notes.offer(note("k", text))).toEqual({ admitted: true })
         yield* notes.flush
