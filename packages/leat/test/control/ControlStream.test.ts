@@ -1,4 +1,4 @@
-import { Cause, Clock, Effect, Exit, Fiber, Logger, type Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { MemoryBroker, memoryTransport, TransportError } from "leat"
 import { faultTransport, type SendFault, seededRandom, simulate, waitUntil } from "leat/testing"
 import { batchOf, sendEffect, type Transport } from "leat/transport"
@@ -62,6 +62,28 @@ const put = (transport: Transport, value: string | Uint8Array) =>
   )
 
 describe("a control stream", () => {
+  it.each([50, 150])(
+    "says that its process is gone: closed %s ms after its first beat, which is read back after 100",
+    (ms) =>
+      story(
+        Effect.gen(function* () {
+          const transport = memoryTransport(new MemoryBroker())
+          const slow: Transport = {
+            ...transport,
+            read: (...asked) => Stream.unwrap(Effect.as(Effect.sleep(100), transport.read(...asked)))
+          }
+          const closing = yield* Scope.make()
+          yield* Scope.provide(opened(slow, "one"), closing)
+          yield* Effect.sleep(ms)
+          expect((yield* rawOf(transport)).lines).toEqual(["one beat  counts"])
+          yield* Scope.close(closing, Exit.void)
+          const { control, lines } = yield* rawOf(transport)
+          expect(lines).toEqual(["one beat  counts", "one forgotten  counts"])
+          expect(control.members.has("one")).toBe(false)
+        })
+      )
+  )
+
   it("has one winner where two write on the same base, and both know who", () =>
     story(
       Effect.gen(function* () {

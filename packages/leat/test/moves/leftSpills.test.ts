@@ -209,6 +209,31 @@ describe("what stands in the spill of a place that a stream leaves", () => {
     }
   )
 
+  it("is settled as it is carried, and not at its end alone", () => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const { one, handled } = yield* spilling(fleet)
+        yield* one.close
+        fleet.faults.near = {}
+        yield* fleet.apply(documentAt(2, "b"), "b")
+        yield* settling
+        fleet.faults.far = { send: () => ({ kind: "delay", ms: 500 }) }
+        yield* fleet.process()
+        const all = yield* fleet.leftByPartition("a")
+        const between: Array<number> = []
+        for (let look = 0; look < 50; look++) {
+          yield* Effect.sleep("100 millis")
+          const left = yield* fleet.leftByPartition("a")
+          between.push(...left.filter((records, partition) => records > 0 && records < (all[partition] ?? 0)))
+        }
+        expect(between).not.toEqual([])
+        yield* settling
+        expect(yield* fleet.left("a")).toBe(0)
+        inOrder(handled, ["first", 2], ["spilled", 20])
+      })
+    )
+  })
+
   it("counts beside what the process has published, which goes along with it", () => {
     spillingStory((fleet) =>
       Effect.gen(function* () {

@@ -179,10 +179,14 @@ export class SpillingFleet {
 
   /** Records that the spill of a place still holds. */
   left(at: PlaceName) {
+    return Effect.map(this.leftByPartition(at), (left) => left.reduce((total, records) => total + records, 0))
+  }
+
+  leftByPartition(at: PlaceName) {
     const { cluster, topic, partitions } = places[at]
     const spill = `${cluster}.${topic}.${partitions}.spill`
     return Effect.map(memoryTransport(this.disk.disk).bounds(spill, "leat.spill"), (rows) =>
-      rows.reduce((total, { start, end, settled = start }) => total + Number(end - settled), 0)
+      rows.map(({ start, end, settled = start }) => Number(end - settled))
     )
   }
 }

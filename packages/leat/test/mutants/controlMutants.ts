@@ -11,8 +11,8 @@ export const controlMutants: ReadonlyArray<Mutant> = [
     file: "control/ControlStream.ts",
     find: `this.control.members.has(member) ? Effect.void : Effect.timeoutOption(this.look, sendMsMax)`,
     replace: `Effect.void`,
-    foundBy: "control/controlledRoutes.test.ts",
-    test: "are refused by the process that cannot have them"
+    foundBy: "control/ControlStream.test.ts",
+    test: "says that its process is gone: closed"
   },
   {
     name: "a routes file is taken at the first look",

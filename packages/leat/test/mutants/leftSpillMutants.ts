@@ -69,12 +69,12 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "no document names the disk"
   },
   {
-    name: "what was carried for an earlier process is never settled",
+    name: "what is carried for an earlier process is settled at its end alone",
     file: "moves/orphanSpill.ts",
-    find: `if (this.kept > 0) continue`,
-    replace: `if (this.kept >= 0) continue`,
+    find: `return Effect.suspend(() => this.#lanes.settle(this.#bounds.partition, this.#done))`,
+    replace: `return Effect.void`,
     foundBy: "moves/leftSpills.test.ts",
-    test: "before its own events"
+    test: "is settled as it is carried"
   },
   {
     name: "what was carried past another stream's record is carried with each look",

@@ -207,8 +207,8 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     file: "transport/madeCompacted.ts",
     find: `Effect.flatMap(transport.bounds(topic), ({ length }) =>`,
     replace: `Effect.flatMap(Effect.succeed([0]), ({ length }) =>`,
-    ...ofRest,
-    test: "makes no topic"
+    foundBy: "transport/madeCompacted.test.ts",
+    test: "is asked without making one"
   },
   {
     name: "a place is abandoned with what stands in for its leg",

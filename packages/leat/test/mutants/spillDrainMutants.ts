@@ -334,14 +334,6 @@ export const spillDrainMutants: ReadonlyArray<Mutant> = [
     test: "is asked again where it says that something else"
   },
   {
-    name: "a lane of a member that was left has the next one join anew",
-    file: "publish/spill/SpillLanes.ts",
-    find: `if (!isOfMember || reasonOf(cause) === "LaneLost")`,
-    replace: `if (reasonOf(cause) === "LaneLost")`,
-    foundBy: hangs,
-    test: "is joined anew once where one lane does not come and another says nothing"
-  },
-  {
     name: "the owner of a spill looks once at what is there",
     file: "publish/spill/SpillDrain.ts",
     find: `Effect.andThen(Effect.forkScoped(this.#lookAgain(lanes)), this.#sendOnAll(lanes))`,

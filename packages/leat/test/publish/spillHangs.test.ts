@@ -1,6 +1,6 @@
 /** Calls of the disk of a spill that never come back, while it is given its lanes: it joins its group anew, and says so meanwhile. */
 import { Effect, Exit, Scope, Stream } from "effect"
-import type { Lane, Subscription, Transport } from "leat/transport"
+import { type Lane, type Subscription, type Transport, TransportError } from "leat/transport"
 import { describe, expect, it } from "vitest"
 import { textsOf } from "./fallbackStory.js"
 import { isAway, openSpilling, spillPlaces, spillStory as story, until } from "./spillStory.js"
@@ -104,6 +104,25 @@ describe("a spill", () => {
           const others = Stream.filter(lanes, ({ partition }) => partition === 1)
           const late = Stream.tap(others, () => Effect.sleep("5 seconds"))
           return Stream.map(late, (lane): Lane => ({ ...lane, batches: Stream.never }))
+        })
+        const { leat } = yield* spilled(places, disk, 20)
+        yield* until("all is stored", () => legRow(leat)?.stored === 20, 40_000)
+        yield* Effect.sleep("1 minute")
+        expect(calls).toBe(2)
+      })
+    )
+  })
+
+  it("is joined anew once where two lanes fail at the same time", () => {
+    const places = spillPlaces(2)
+    const refused = new TransportError({ reason: "Unavailable", transport: "disk", operation: "pull", detail: "both" })
+    let calls = 0
+    story(
+      Effect.gen(function* () {
+        const disk = subscribing(".spill", (lanes) => {
+          if (calls++ > 0) return lanes
+          const failing = Stream.fromEffect(Effect.delay(Effect.fail(refused), "1 second"))
+          return Stream.map(lanes, (lane): Lane => ({ ...lane, batches: failing }))
         })
         const { leat } = yield* spilled(places, disk, 20)
         yield* until("all is stored", () => legRow(leat)?.stored === 20, 40_000)
