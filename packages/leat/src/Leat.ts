@@ -135,7 +135,7 @@ class OpenedLeat implements OpenLeat {
     const windows = new Windows(ledger, nowMs())
     this.#losses = new LossWatch({ windows, nowMs, context: runtime.context, watched: () => this.#watched() })
     this.ledger = ledgerView(ledger, windows, this.#losses, nowMs)
-    this.#announcer = new Announcer(options.ledger, this.ledger, this, sequences)
+    this.#announcer = new Announcer(options.ledger, this.ledger, ledger, this, sequences)
     this.#clock = new TurnClock(runtime.clock, runtime.scheduler, (atMs) => windows.read(atMs))
     this.#clusters = new OpenClusters((cluster, given) => openCluster(cluster, runtime.references, this.#watch, given))
     this.#shared = {

@@ -46,7 +46,7 @@ const nothing: Announcement = {
 }
 
 describe("a store of ledgers", () => {
-  it.live("keeps which buckets a canary takes", () =>
+  it.live("keeps which buckets a canary takes, and which drops no record announces", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
       const counts = {
@@ -60,7 +60,11 @@ describe("a store of ledgers", () => {
       }
       const pending = { queued: 0, inFlight: 0, inDoubt: 0, deadLettering: 0, spilled: 0, balanced: true }
       const leg = { stream: "s", sink: "far/s", epoch: 1, ...counts, deadLettered: {}, dropped: {}, ...pending }
-      const legs = [leg, { ...leg, sink: "near/s", buckets: { from: 0, to: 384 } }]
+      const unannounced = [
+        [17, 3, 5],
+        [18, 0, 1]
+      ] as const
+      const legs = [leg, { ...leg, sink: "near/s", buckets: { from: 0, to: 384 }, unannounced }]
       yield* ledgerStore(directory).save({ ...nothing, legs })
       // No process has a log there.
       const folder = join(directory, "ledger")
@@ -130,7 +134,11 @@ describe("announced ledgers", () => {
       const { ledgers, unreadable } = yield* readLedgers(directory)
       expect(unreadable).toEqual([])
       expect(ledgers).toMatchObject([
-        { state: "closed", streams: [{ offered: 51, admitted: 51 }], legs: [{ admitted: 51, stored: 51, queued: 0 }] }
+        {
+          state: "closed",
+          streams: [{ offered: 51, admitted: 51 }],
+          legs: [{ admitted: 51, stored: 51, queued: 0, unannounced: [] }]
+        }
       ])
       expect(ledgers[0]?.streams[0]?.sequences.reduce((total, [, next]) => total + next, 0)).toBe(51)
     })

@@ -51,11 +51,16 @@ export class BucketAudit {
     return this.#dropped.all
   }
 
-  /** How many different ones below a sequence are there. */
-  presentBelow(next: number): number {
-    const to = Math.min(next, this.#next)
-    const notThere = [...this.#missing.within(0, to), ...this.#dropped.within(0, to)]
-    return notThere.reduce((left, range) => left - (range.to - range.from), to)
+  /** How many different ones of [from, to) are there. */
+  presentWithin(from: number, to: number): number {
+    const end = Math.min(to, this.#next)
+    if (from >= end) return 0
+    return end - from - lengthOf(this.#missing.within(from, end)) - this.droppedWithin(from, end)
+  }
+
+  /** How many of [from, to) are announced as dropped, and not there. */
+  droppedWithin(from: number, to: number): number {
+    return lengthOf(this.#dropped.within(from, to))
   }
 
   /** A record has the sequence. Everything below it that is not known is missing, until it comes or is announced. */
@@ -88,4 +93,8 @@ export class BucketAudit {
     this.#next = Math.max(this.#next, to)
     return there
   }
+}
+
+function lengthOf(ranges: ReadonlyArray<{ readonly from: number; readonly to: number }>): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
 }

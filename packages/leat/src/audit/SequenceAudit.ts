@@ -6,13 +6,15 @@
 import { taggedStream } from "../record/CompactHeader.ts"
 import type { EventId } from "../record/EventId.ts"
 import { type Counts, newCounts } from "../ledger/Counts.ts"
-import { crashLossesOf, hasBucket } from "../ledger/crashLoss.ts"
+import { crashLossesOf } from "../ledger/crashLoss.ts"
 import type { ReceivedRecord } from "../transport/index.ts"
 import type { Announcement } from "../transport/Announcement.ts"
 import { type AuditedRecord, auditedRecord } from "./auditedRecord.ts"
+import { type Announced, announcedOf } from "./announced.ts"
 import { BucketAudit, type Finding } from "./BucketAudit.ts"
 import { droppedUnsaid } from "./droppedUnsaid.ts"
 import type { Range } from "./Ranges.ts"
+import { SaidAtClose } from "./saidAtClose.ts"
 import { explainedBy, takenFromFallbacks } from "./takenFromFallbacks.ts"
 
 /** Events of a bucket that are not there: sequences [from, to). */
@@ -213,24 +215,10 @@ export class SequenceAudit {
   #judge(tag: string, publication: Publication, announced: Announced | undefined, taken: TakenAway): Verdict {
     const { incarnation, buckets } = publication
     const stream = announced?.stream ?? this.nameOf(tag)
-    const { dropped, droppedRanges, missing, unlisted, ...gaps } = gapsOf(publication, stream, taken)
-    const { ends, unclear } = this.#endsOf(publication, stream, announced?.sequences ?? [], taken)
-    let unauditable = gaps.unauditable + unclear
-    const behind = eventsOf(ends)
-    const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends) : behind
+    const shown = this.#shown(publication, stream, announced, taken)
+    const { dropped, droppedRanges, missing, between, ends, tail, unauditable, known } = shown
+    const { ofBetween, ofTail, unclear } = shown.unsaid
     const state = announced?.state ?? "elsewhere"
-    const between = eventsOf(missing)
-    const unsaid = droppedUnsaid(announced, {
-      listed: total(dropped),
-      listedAndStored: publication.droppedAndStored,
-      unlisted,
-      between,
-      behind,
-      tail,
-      unauditable
-    })
-    const { ofUnlisted, ofBetween, ofTail, all: known } = unsaid
-    unauditable += unlisted - ofUnlisted
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
     // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process. Where the
@@ -240,7 +228,7 @@ export class SequenceAudit {
     // What it has left in a spill the next process sends.
     const elsewhere = (announced?.spilled ?? 0) + fellBack - ofFallback
     const isOver = state === "closed" || state === "gone"
-    const ofSpill = isOver ? Math.min(tail - ofTail, elsewhere) : 0
+    const ofSpill = isOver ? Math.min(tail - ofTail - unclear, elsewhere) : 0
     const onItsWay = tail + ofLetters - ofSpill
     const unseen = eventsOf(missing) - ofBetween - ofLetters - ofFallback
     const verdict = {
@@ -269,16 +257,53 @@ export class SequenceAudit {
       }
     }
     // Of a process that is closed nothing is on its way any more; of another one what is behind the last record may be.
-    const isShort = state === "closed" && ofTail + ofSpill < tail
+    const ofEnds = tail - ofTail - unclear - ofSpill
+    const isShort = state === "closed" && ofEnds > 0
     if (isShort) missing.push(...ends)
     return {
       ...verdict,
       missing,
-      missingEvents: isShort ? unseen + tail - ofTail - ofSpill : unseen,
+      missingEvents: isShort ? unseen + ofEnds : unseen,
       unauditable: state === "elsewhere" || state === "forgotten" ? unauditable + onItsWay : unauditable,
       crashLost: 0,
       pending: ofFallback + (state === "running" ? onItsWay : ofSpill),
       gone: undefined
+    }
+  }
+
+  /** What is not there, less what its publisher has named when it was closed, and what of that it counts as dropped. */
+  #shown(publication: Publication, stream: string, announced: Announced | undefined, taken: TakenAway) {
+    const { buckets, droppedAndStored } = publication
+    const { dropped, droppedRanges, unlisted, ...gaps } = gapsOf(publication, stream, taken)
+    const last = this.#endsOf(publication, stream, announced?.sequences ?? [], taken)
+    const named = new SaidAtClose(announced?.unannounced ?? [], buckets)
+    const { said, rest: missing } = named.parts(gaps.missing)
+    const { said: saidAtEnd, rest: ends } = named.parts(last.ends)
+    droppedRanges.push(...said, ...saidAtEnd)
+    const between = eventsOf(missing)
+    const behind = eventsOf(ends)
+    const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends, named.there) : behind
+    const unauditable = gaps.unauditable + last.unclear
+    const unsaid = droppedUnsaid(announced && { ...announced, said: announced.unannounced && named.events }, {
+      listed: total(dropped),
+      listedAndStored: droppedAndStored,
+      unlisted,
+      between,
+      behind,
+      tail,
+      unauditable,
+      isCut: this.#isAnyCut
+    })
+    return {
+      dropped,
+      droppedRanges,
+      missing,
+      between,
+      ends,
+      tail,
+      unsaid,
+      unauditable: unauditable + unlisted - unsaid.ofUnlisted + unsaid.unclear,
+      known: unsaid.all + eventsOf(said) + eventsOf(saidAtEnd)
     }
   }
 
@@ -362,9 +387,14 @@ export class SequenceAudit {
   }
 
   /** Of what is behind the last record of each bucket, as much as may be missing here: the rest went to the other places of its stream. */
-  #tailHere(announced: Announced, buckets: Publication["buckets"], ends: ReadonlyArray<SequenceRange>): number {
+  #tailHere(
+    announced: Announced,
+    buckets: Publication["buckets"],
+    ends: ReadonlyArray<SequenceRange>,
+    droppedAndThere: number
+  ): number {
     const behind = eventsOf(ends)
-    const present = presentIn(buckets, announced.taken)
+    const present = presentIn(buckets, announced.taken) - droppedAndThere
     const { lost, kept, missing } = crashLossesOf(this.#legsOf(announced), { present, behind, between: 0 })
     return Math.min(behind, lost + kept + missing)
   }
@@ -418,110 +448,12 @@ function bucketOf({ buckets }: Publication, bucket: number): BucketAudit {
   return audit
 }
 
-/** What one publisher announced of one stream. */
-interface Announced {
-  readonly incarnation: string
-  readonly stream: string
-  readonly tag: string
-  readonly state: NonNullable<AuditedLedger["state"]>
-  /** Of the buckets that go there now. */
-  readonly sequences: Announcement["streams"][number]["sequences"]
-  /** Of all buckets. */
-  readonly taken: Announcement["streams"][number]["sequences"]
-  /** Its rows of the stream in the topic, of each epoch. */
-  readonly legs: Announcement["legs"]
-  /** Whether it has written the stream in other epochs elsewhere. */
-  readonly isElsewhere: boolean
-  /** Events that it counts as dropped or dead-lettered there, less those that may be stored; and these. */
-  readonly dropped: number
-  readonly droppedMayBeStored: number
-  /** Events that wait to be set aside there. */
-  readonly deadLettering: number
-  /** Events that it has in its spill, or has left there. */
-  readonly spilled: number
-  /** Events that its fallback has stored. */
-  readonly fellBack: number
-}
-
-function announcedOf(
-  ledgers: ReadonlyArray<AuditedLedger>,
-  isSink: (sink: string) => boolean,
-  since: number | undefined
-): ReadonlyMap<string, Announced> {
-  const found = new Map<string, Announced>()
-  for (const { incarnation, isClosed, legs, streams, state } of ledgers)
-    for (const { stream, sequences } of streams) {
-      const there = legs.filter((leg) => leg.stream === stream && isSink(leg.sink))
-      const ofStream = legs.filter((leg) => leg.stream === stream)
-      const own = since === undefined ? there : [...there, ...calledOff(ofStream, there, sequences, since)]
-      if (own.length === 0 || isIdle(own, sequences)) continue
-      const ownEpochs = new Set(own.map(({ epoch }) => epoch))
-      const isElsewhere = legs.some((leg) => leg.stream === stream && !isSink(leg.sink) && !ownEpochs.has(leg.epoch))
-      const droppedMayBeStored = own.reduce((sum, leg) => sum + leg.droppedMayBeStored, 0)
-      const ended = own.reduce((sum, leg) => sum + total(leg.dropped) + total(leg.deadLettered), 0)
-      const deadLettering = own.reduce((sum, leg) => sum + leg.deadLettering, 0)
-      const spilled = own.reduce((sum, leg) => sum + (leg.spilled ?? 0), 0)
-      const tag = taggedStream(stream)
-      const known = state ?? (isClosed ? "closed" : "elsewhere")
-      const fellBack = own.reduce((sum, leg) => sum + (leg.fellBack ?? 0), 0)
-      // What goes elsewhere alone is not missing where a share of the keys goes.
-      const ofTopic = sequences.filter(([bucket]) => own.some((leg) => hasBucket(leg, bucket)))
-      const counts = {
-        sequences: ofTopic,
-        taken: sequences,
-        legs: own,
-        isElsewhere,
-        dropped: ended - droppedMayBeStored,
-        droppedMayBeStored,
-        deadLettering,
-        spilled,
-        fellBack
-      }
-      found.set(`${incarnation} ${tag}`, { incarnation, stream, tag, state: known, ...counts })
-    }
-  return found
-}
-
-/** Whoever has a stream open has a row of it: also who only reads it. */
-function isIdle(rows: Announcement["legs"], sequences: Announcement["streams"][number]["sequences"]): boolean {
-  return (
-    sequences.length === 0 && rows.every(({ admitted, recovered, movedIn }) => admitted + recovered + movedIn === 0)
-  )
-}
-
-/**
- * Rows of epochs that have not begun, or were called off: nothing was sent there, and what was admitted for them has ended there, or with the process. What
- * the other rows have not admitted of all that was numbered tells them from mirrors, which are given every event once more.
- */
-function calledOff(
-  rows: Announcement["legs"],
-  there: Announcement["legs"],
-  sequences: Announcement["streams"][number]["sequences"],
-  since: number
-): Announcement["legs"] {
-  const epochs = new Set(there.map(({ epoch }) => epoch))
-  const taken = sequences.reduce((sum, [, next]) => sum + next, 0)
-  let left = taken - there.reduce((sum, leg) => sum + admittedOf(leg), 0)
-  const found: Array<Announcement["legs"][number]> = []
-  for (const leg of rows.toSorted((one, other) => admittedOf(other) - admittedOf(one))) {
-    const admitted = admittedOf(leg)
-    if (admitted === 0 || admitted > left || leg.epoch < since || epochs.has(leg.epoch)) continue
-    epochs.add(leg.epoch)
-    left -= admitted
-    found.push(leg)
-  }
-  return found
-}
-
-/** Less what has gone on as the leg of another epoch. */
-const admittedOf = ({ admitted, movedIn, movedOut }: Announcement["legs"][number]) => admitted + movedIn - movedOut
-
 /** How many of the announced sequences are there. */
 function presentIn(
   buckets: ReadonlyMap<number, BucketAudit>,
   taken: Announcement["streams"][number]["sequences"]
 ): number {
-  return taken.reduce((sum, [bucket, next]) => sum + (buckets.get(bucket)?.presentBelow(next) ?? 0), 0)
+  return taken.reduce((sum, [bucket, next]) => sum + (buckets.get(bucket)?.presentWithin(0, next) ?? 0), 0)
 }
 
 export function total(counts: Readonly<Counts>): number {

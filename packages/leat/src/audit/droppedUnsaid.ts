@@ -1,4 +1,7 @@
-/** What of the events that are not there was dropped, by the ledger of their publisher alone: no record has announced it. Counts are of events. */
+/**
+ * What of the events that are not there was dropped, by the counts of their publisher alone: neither a record has announced it, nor has the publisher said
+ * which events they were when it was closed. Counts are of events.
+ */
 
 /** What a publisher counts of one stream in one topic. */
 export interface CountedDrops {
@@ -9,9 +12,11 @@ export interface CountedDrops {
   readonly droppedMayBeStored: number
   /** Whether it has written other epochs of the stream elsewhere. */
   readonly isElsewhere: boolean
+  /** How many more it has named when it was closed; undefined: it has not said. */
+  readonly said: number | undefined
 }
 
-/** What the records show. */
+/** What the records show, less what it has named. */
 export interface ShownGaps {
   /** Announced as dropped by a record, and not there. */
   readonly listed: number
@@ -25,6 +30,8 @@ export interface ShownGaps {
   readonly behind: number
   readonly tail: number
   readonly unauditable: number
+  /** Whether notices may have been taken away, with the records that had them. */
+  readonly isCut: boolean
 }
 
 /** What was dropped of what the records show. */
@@ -32,19 +39,25 @@ export interface UnsaidDrops {
   readonly ofUnlisted: number
   readonly ofBetween: number
   readonly ofTail: number
+  /** Of the tail: dropped or lost, and nobody can tell which. */
+  readonly unclear: number
   /** All that was dropped and not announced. */
   readonly all: number
 }
 
 /**
- * A lane announces its drops with the next record that it stores, so what a closed process has not announced stands at the end of its buckets. There also
- * what was sent and may be stored counts as dropped: the process has given it up, and it is not there. Between records it explains nothing.
+ * A lane announces its drops with the next record that it stores, so what a closed process has not announced stands at the end of its buckets. It names
+ * them when it is closed; what it does not name then is what its spill or its fallback has given up.
+ *
+ * Of a process that has named none, of a version that did not or because they were too many, also what was sent without an answer may stand there. It may have
+ * arrived as well, and then hide as many events of other buckets that are lost: so nobody can tell.
  */
 export function droppedUnsaid(counted: CountedDrops | undefined, shown: ShownGaps): UnsaidDrops {
-  if (counted === undefined) return { ofUnlisted: 0, ofBetween: 0, ofTail: 0, all: 0 }
-  const { state, dropped, droppedMayBeStored, isElsewhere } = counted
-  const { listed, listedAndStored, between, behind, tail } = shown
-  const unsaid = Math.max(0, dropped - listed)
+  if (counted === undefined) return { ofUnlisted: 0, ofBetween: 0, ofTail: 0, unclear: 0, all: 0 }
+  const { state, dropped, droppedMayBeStored, isElsewhere, said } = counted
+  const { listed, listedAndStored, between, behind, tail, isCut } = shown
+  const ended = dropped + droppedMayBeStored - listed - listedAndStored
+  const unsaid = Math.max(0, said === undefined ? dropped - listed : ended - said)
   // Its ledger counts those that no notice lists; without it nobody can tell what they were.
   const ofUnlisted = Math.min(shown.unlisted, unsaid)
   const unauditable = shown.unauditable + shown.unlisted - ofUnlisted
@@ -55,14 +68,18 @@ export function droppedUnsaid(counted: CountedDrops | undefined, shown: ShownGap
   const first = isClosed ? Math.min(tailMax, unannounced) : 0
   // Drops whose notices were taken away, with what they tell of, explain nothing that is missing between records that are kept.
   const ofBetween = Math.min(between, Math.max(0, unannounced - first - unauditable))
-  const ofBehind = state === "gone" ? Math.min(tailMax, unannounced - ofBetween) : first
-  const unsaidInDoubt = dropped + droppedMayBeStored - listed - listedAndStored - ofUnlisted - ofBetween - ofBehind
-  const doubtMax = isClosed && !isElsewhere ? Math.min(tail - ofBehind, droppedMayBeStored) : 0
-  const ofDoubt = Math.max(0, Math.min(doubtMax, unsaidInDoubt - unauditable))
+  // Notices that were taken away, with what they tell of, may be all that it has not named.
+  const isUnclear = isCut && said !== undefined
+  const ofBehind = state === "gone" ? Math.min(tailMax, unannounced - ofBetween) : isUnclear ? 0 : first
+  const known = ofUnlisted + ofBetween + ofBehind
+  const doubtMax = isClosed && !isElsewhere && said === undefined ? Math.min(tail - ofBehind, droppedMayBeStored) : 0
+  const ofDoubt = Math.max(0, Math.min(doubtMax, ended - known - unauditable))
+  const unclear = isUnclear && !isElsewhere ? first : ofDoubt
   return {
     ofUnlisted,
     ofBetween,
-    ofTail: (isElsewhere ? 0 : ofBehind) + ofDoubt,
-    all: ofUnlisted + ofBetween + ofBehind + ofDoubt + Math.max(0, unannounced - ofBetween - ofBehind - unauditable)
+    ofTail: isElsewhere ? 0 : ofBehind,
+    unclear,
+    all: known + Math.max(0, unsaid - known - (isUnclear ? first : 0) - unauditable)
   }
 }

@@ -18,6 +18,7 @@
 import { withJson } from "../given/withJson.ts"
 import type { BucketRange } from "./BucketRange.ts"
 import { type Counts, newCounts, sum } from "./Counts.ts"
+import { Unannounced, type UnannouncedRange } from "./Unannounced.ts"
 import { GroupAccount, type ReadTerm } from "./GroupAccount.ts"
 
 /**
@@ -134,6 +135,8 @@ export interface WriteAccount {
   readonly dropped: Counts
   /** Of the dead-lettered and dropped: those that had an answer which never came. */
   droppedMayBeStored: number
+  /** Of the dropped: those that nobody will announce any more. */
+  readonly unannounced: Unannounced
   /** Is called before the first event moves in, and before the first one moves out. */
   moveBegan: ((account: WriteAccount) => void) | undefined
 }
@@ -318,6 +321,7 @@ export class Ledger {
       deadLettered: newCounts(),
       dropped: newCounts(),
       droppedMayBeStored: 0,
+      unannounced: new Unannounced(),
       moveBegan: undefined
     }
     this.accounts.push(account)
@@ -377,6 +381,11 @@ export class Ledger {
     const legs = this.#legs()
     const lanes = Array.from(this.#groups.values()).flatMap(({ rows }) => rows.map(withJson))
     return { streams, legs, lanes, balanced: [...streams, ...legs, ...lanes].every((row) => row.balanced) }
+  }
+
+  /** Of each leg, as `snapshot` has them: the drops that no record announces; undefined where there are too many to say. */
+  get unannounced(): ReadonlyArray<ReadonlyArray<UnannouncedRange> | undefined> {
+    return this.accounts.map(({ unannounced }) => unannounced.ranges)
   }
 
   #legs(): ReadonlyArray<LegRow> {

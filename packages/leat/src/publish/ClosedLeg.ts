@@ -22,6 +22,7 @@ export class ClosedLeg {
     this.buckets = buckets
     this.#journal = journal
     this.#reason = reason
+    account.unannounced.hold(this.drops)
   }
 
   /** An event was admitted to its stream, and this leg cannot take it. */

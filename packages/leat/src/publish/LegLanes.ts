@@ -164,6 +164,7 @@ export class LegLanes implements LaneKeeper {
   drop(partition: number, lane: PumpedLane): boolean {
     if (this.#lanes[partition] !== lane) return false
     this.#lanes[partition] = undefined
+    if (lane.unannounced.length > 0) this.account.unannounced.hold({ all: lane.unannounced })
     return true
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { LedgerSnapshot, LegRow, ReadRow, StreamRow } from "../ledger/Ledger.ts"
+import type { UnannouncedRange } from "../ledger/Unannounced.ts"
 import type { ObjectiveRow } from "../ledger/ObjectiveRow.ts"
 import type { TransportError } from "./TransportError.ts"
 
@@ -14,6 +15,12 @@ export type BucketNext = readonly [bucket: number, next: number]
 export interface AnnouncedStream extends StreamRow {
   /** Buckets that have had an event, with the sequence that the next one will get. */
   readonly sequences: ReadonlyArray<BucketNext>
+}
+
+/** The counters of a leg; of a leat that was closed with the drops that no record announces. */
+export interface AnnouncedLeg extends LegRow {
+  /** Absent: nobody can tell which they were. */
+  readonly unannounced?: ReadonlyArray<UnannouncedRange>
 }
 
 /** A row of a lane that was read, with its positions as decimal text. */
@@ -37,7 +44,7 @@ export interface Announcement {
   readonly isClosed: boolean
   readonly streams: ReadonlyArray<AnnouncedStream>
   /** What was written, by stream and sink. */
-  readonly legs: ReadonlyArray<LegRow>
+  readonly legs: ReadonlyArray<AnnouncedLeg>
   /** Lanes that it reads or has read, by group. */
   readonly lanes: ReadonlyArray<AnnouncedLane>
   /** How its loss objectives stand; absent where it has none. */
@@ -48,6 +55,12 @@ export interface Announcement {
 export interface Books {
   readonly snapshot: () => LedgerSnapshot
   readonly objectives: () => ReadonlyArray<ObjectiveRow>
+}
+
+/** The drops that no record announces. */
+export interface DropBooks {
+  /** Of each leg of the snapshot, in its order; undefined: there are too many to say. */
+  readonly unannounced: ReadonlyArray<ReadonlyArray<UnannouncedRange> | undefined>
 }
 
 /**
@@ -71,6 +84,7 @@ export interface LedgerStore {
 /** The books as they stand now; `sequences` gives the buckets of a stream. */
 export function announcementOf(
   books: Books,
+  drops: DropBooks,
   sequences: (stream: string) => ReadonlyArray<BucketNext>,
   {
     incarnation,
@@ -81,13 +95,18 @@ export function announcementOf(
 ): Announcement {
   const { streams, legs, lanes } = books.snapshot()
   const objectives = books.objectives()
+  // Before it is closed a later record may announce them.
+  const unannounced = isClosed ? drops.unannounced : []
   return {
     incarnation,
     source,
     announcedAtMs,
     isClosed,
     streams: streams.map((row) => ({ ...row, sequences: sequences(row.stream) })),
-    legs,
+    legs: legs.map((leg, index) => {
+      const ranges = unannounced[index]
+      return ranges === undefined ? leg : { ...leg, unannounced: ranges }
+    }),
     lanes: lanes.map((row) => ({ ...row, start: String(row.start), end: String(row.end) })),
     ...(objectives.length === 0 ? {} : { objectives })
   }

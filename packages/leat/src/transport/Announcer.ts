@@ -1,7 +1,14 @@
 import { Clock, Duration, Effect, Fiber, Option, Scheduler, type Scope } from "effect"
 import { beforeExit } from "../beforeExit.ts"
 import { effectTrouble } from "../given/effectTrouble.ts"
-import { type Announcement, announcementOf, type Books, type BucketNext, type LedgerStore } from "./Announcement.ts"
+import {
+  type Announcement,
+  announcementOf,
+  type Books,
+  type BucketNext,
+  type DropBooks,
+  type LedgerStore
+} from "./Announcement.ts"
 import { idleSleep } from "../idleSleep.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { Wake } from "../Wake.ts"
@@ -21,6 +28,7 @@ export interface AnnouncerOptions {
 export class Announcer {
   readonly #options: AnnouncerOptions | undefined
   readonly #books: Books
+  readonly #drops: DropBooks
   readonly #origin: Pick<Announcement, "incarnation" | "source">
   readonly #sequences: (stream: string) => ReadonlyArray<BucketNext>
   /** What the store has not answered yet. One at a time: an older one that is late must not take the place of a newer one. */
@@ -33,11 +41,13 @@ export class Announcer {
   constructor(
     options: AnnouncerOptions | undefined,
     books: Books,
+    drops: DropBooks,
     origin: Pick<Announcement, "incarnation" | "source">,
     sequences: (stream: string) => ReadonlyArray<BucketNext>
   ) {
     this.#options = options
     this.#books = books
+    this.#drops = drops
     this.#origin = origin
     this.#sequences = sequences
   }
@@ -89,7 +99,9 @@ export class Announcer {
   #save(store: LedgerStore, isClosed: boolean): Effect.Effect<string | undefined> {
     const saving = Effect.flatMap(Clock.currentTimeMillis, (announcedAtMs) =>
       effectTrouble("save of the ledger store", () =>
-        store.save(announcementOf(this.#books, this.#sequences, { ...this.#origin, announcedAtMs, isClosed }))
+        store.save(
+          announcementOf(this.#books, this.#drops, this.#sequences, { ...this.#origin, announcedAtMs, isClosed })
+        )
       )
     )
     return Effect.flatMap(Effect.forkDetach(saving), (fiber) => {

@@ -1,5 +1,6 @@
 /** A process that is closed while its cluster does not answer: what it gave up is told as dropped, and a loss beside it as one. */
-import { Effect, Stream } from "effect"
+import { Effect, Stream, Struct } from "effect"
+import fc from "fast-check"
 import { Audit, MemoryBroker, memoryTransport } from "leat"
 import type { SendFault } from "leat/testing"
 import type { Announcement, ReceivedRecord } from "leat/transport"
@@ -45,6 +46,9 @@ const closed = (broker: MemoryBroker, frozen: (call: number) => SendFault) =>
     )
     return saved.slice(-1)
   })
+
+/** As an earlier version announces it: which its drops were it does not say. */
+const withoutNames = (leg: Announcement["legs"][number]) => Struct.omit(leg, ["unannounced"])
 
 const droppedBy = (ledgers: ReadonlyArray<Announcement>) => ledgers[0]?.legs[0]?.dropped["closed"]
 
@@ -102,6 +106,118 @@ describe("an audit of what a process has left that was closed while its cluster 
       })
     ))
 
+  /** Twenty events of ten keys are stored; five of the first key more arrive, without an answer, and are given up. */
+  const inDoubt = (broker: MemoryBroker) =>
+    Effect.gen(function* () {
+      const saved: Array<Announcement> = []
+      let isFrozen = false
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { notes } = yield* openNotes({
+            broker,
+            leg: { timeout: "1 second" },
+            drain: "3 seconds",
+            faults: { send: () => (isFrozen ? { kind: "loseResponse" } : undefined) },
+            store: { save: (one) => Effect.sync(() => void saved.push(one)) }
+          })
+          for (let at = 0; at < 20; at++) yield* notes.publish(note(`k${at % 10}`, `before ${at}`))
+          isFrozen = true
+          for (let at = 0; at < 5; at++) notes.offer(note("k0", `doubt ${at}`))
+          yield* Effect.sleep("100 millis")
+        })
+      )
+      expect(saved.at(-1)?.legs[0]).toMatchObject({ stored: 20, dropped: { closed: 5 }, droppedMayBeStored: 5 })
+      return saved.slice(-1)
+    })
+
+  it("misses the last ones of other buckets beside what it gave up and has arrived", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 4 })
+        const ledgers = yield* inDoubt(broker)
+        const whole = yield* Audit.topic(memoryTransport(broker), "notes", { ledgers })
+        expect(whole).toMatchObject({ events: 25, missing: 0, dropped: {}, unauditable: 0 })
+        const last = ["before 15", "before 16", "before 17", "before 18", "before 19"]
+        for (const lost of [...last.map((text) => [text]), last]) {
+          const report = yield* Audit.topic(without(broker, ...lost), "notes", { ledgers })
+          expect(report).toMatchObject({ events: 25 - lost.length, missing: lost.length, dropped: {}, unauditable: 0 })
+          expect(report.missingRanges.reduce((sum, { from, to }) => sum + to - from, 0)).toBe(lost.length)
+        }
+        // Of what it gave up one is not there.
+        const report = yield* Audit.topic(without(broker, "doubt 4", "before 19"), "notes", { ledgers })
+        expect(report).toMatchObject({ events: 23, missing: 1, dropped: { unannounced: 1 }, unauditable: 0 })
+      })
+    ))
+
+  it("names what is lost, whatever it gave up and whatever of that has arrived", () => {
+    const keys = fc.nat(9)
+    const drawn = fc.record({
+      partitions: fc.constantFrom(1, 2, 4),
+      stored: fc.array(keys, { maxLength: 25 }),
+      // What becomes of a send: its answer is lost, or it is.
+      givenUp: fc.array(fc.record({ key: keys, arrives: fc.boolean() }), { maxLength: 15 }),
+      isAtOnce: fc.boolean(),
+      lost: fc.array(fc.nat(39), { maxLength: 8 })
+    })
+    fc.assert(
+      fc.property(drawn, ({ partitions, stored: keysStored, givenUp, isAtOnce, lost }) => {
+        story(
+          Effect.gen(function* () {
+            const broker = new MemoryBroker({ partitions })
+            const saved: Array<Announcement> = []
+            const told: Array<string> = []
+            let fate: SendFault | undefined
+            yield* Effect.scoped(
+              Effect.gen(function* () {
+                const { notes } = yield* openNotes({
+                  broker,
+                  leg: { timeout: "1 second" },
+                  drain: "3 seconds",
+                  faults: { send: () => fate },
+                  store: { save: (one) => Effect.sync(() => void saved.push(one)) }
+                })
+                for (const [at, key] of keysStored.entries()) {
+                  yield* notes.publish(note(`k${key}`, `${at}`))
+                  told.push(`${at}`)
+                }
+                fate = { kind: "silence" }
+                for (const [at, { key, arrives }] of givenUp.entries()) {
+                  fate = { kind: arrives ? "loseResponse" : "silence" }
+                  notes.offer(note(`k${key}`, `${keysStored.length + at}`))
+                  if (!isAtOnce) yield* Effect.sleep("50 millis")
+                }
+              })
+            )
+            const texts = lost.map(String)
+            const audited = without(broker, ...texts)
+            const report = yield* Audit.topic(audited, "notes", { ledgers: saved.slice(-1) })
+            const missing = told.filter((text) => texts.includes(text)).length
+            expect(report).toMatchObject({ missing, unauditable: 0, pending: 0, crashLost: 0 })
+            const dropped = keysStored.length + givenUp.length - missing - report.events
+            expect(report.dropped).toEqual(dropped === 0 ? {} : { unannounced: dropped })
+          })
+        )
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  it("says of a process that has not named what it gave up that nobody can tell", () =>
+    story(
+      Effect.gen(function* () {
+        const broker = new MemoryBroker({ partitions: 4 })
+        const [named] = yield* inDoubt(broker)
+        const ledgers = named === undefined ? [] : [{ ...named, legs: named.legs.map(withoutNames) }]
+        const two = yield* Audit.topic(without(broker, "before 18", "before 19"), "notes", { ledgers })
+        expect(two).toMatchObject({ events: 23, missing: 0, missingRanges: [], dropped: {}, unauditable: 2 })
+        expect(two.windows.map(({ missing }) => missing)).toEqual([0])
+        // More than it has given up.
+        const last = Array.from({ length: 7 }, (_, at) => `before ${13 + at}`)
+        const seven = yield* Audit.topic(without(broker, ...last), "notes", { ledgers })
+        expect(seven).toMatchObject({ events: 18, missing: 2, dropped: {}, unauditable: 5 })
+      })
+    ))
+
   it("misses the last one of a process whose drops were announced, and of which some are there all the same", () =>
     story(
       Effect.gen(function* () {
@@ -152,26 +268,32 @@ describe("an audit of what a process has left that was closed while its cluster 
       })
     ))
 
-  it("misses what was stored and is not there in one of several places, beside what was dropped there", () =>
-    story(
-      Effect.gen(function* () {
-        const broker = new MemoryBroker({ partitions: 1 })
-        const [ledger] = yield* closed(broker, silence)
-        const [leg] = ledger?.legs ?? []
-        if (ledger === undefined || leg === undefined) throw new Error("nothing was announced")
-        // Its stream has gone on in another place, with five more events.
-        const there = { ...leg, sink: "local/other", epoch: leg.epoch + 1, offered: 5, admitted: 5, stored: 5 }
-        const other = { ...there, dropped: {}, droppedMayBeStored: 0 }
-        const streams = ledger.streams.map((row) => ({
-          ...row,
-          sequences: row.sequences.map(([bucket, next], at) => [bucket, at === 0 ? next + 5 : next] as const)
-        }))
-        const ledgers = [{ ...ledger, legs: [leg, other], streams }]
-        const whole = yield* Audit.topic(memoryTransport(broker), "notes", { ledgers, cluster: "local" })
-        expect(whole).toMatchObject({ events: before, missing: 0, missingRanges: [] })
-        const ends = without(broker, "before 17", "before 18", "before 19")
-        const report = yield* Audit.topic(ends, "notes", { ledgers, cluster: "local" })
-        expect(report).toMatchObject({ events: before - 3, missing: 3 })
-      })
-    ))
+  it.each([true, false])(
+    "misses what was stored and is not there in one of several places, beside what was dropped there: named %s",
+    (isNamed) => {
+      story(
+        Effect.gen(function* () {
+          const broker = new MemoryBroker({ partitions: 1 })
+          const [ledger] = yield* closed(broker, silence)
+          const [first] = ledger?.legs ?? []
+          if (ledger === undefined || first === undefined) throw new Error("nothing was announced")
+          const { unannounced = [], ...unnamed } = first
+          const leg = isNamed ? { ...unnamed, unannounced } : unnamed
+          // Its stream has gone on in another place, with five more events.
+          const there = { ...leg, sink: "local/other", epoch: leg.epoch + 1, offered: 5, admitted: 5, stored: 5 }
+          const other = { ...there, dropped: {}, droppedMayBeStored: 0 }
+          const streams = ledger.streams.map((row) => ({
+            ...row,
+            sequences: row.sequences.map(([bucket, next], at) => [bucket, at === 0 ? next + 5 : next] as const)
+          }))
+          const ledgers = [{ ...ledger, legs: [leg, other], streams }]
+          const whole = yield* Audit.topic(memoryTransport(broker), "notes", { ledgers, cluster: "local" })
+          expect(whole).toMatchObject({ events: before, missing: 0, missingRanges: [] })
+          const ends = without(broker, "before 17", "before 18", "before 19")
+          const report = yield* Audit.topic(ends, "notes", { ledgers, cluster: "local" })
+          expect(report).toMatchObject({ events: before - 3, missing: 3 })
+        })
+      )
+    }
+  )
 })

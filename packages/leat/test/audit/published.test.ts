@@ -310,9 +310,8 @@ describe("an audit of what leat published", () => {
         const ledgers = saved.slice(-1).map((one) => ({ ...one, state: "closed" as const }))
         expect(ledgers[0]?.legs[0]?.dropped["overflow"]).toBeGreaterThan(10)
         const report = yield* Audit.topic(holed, "notes", { ledgers, fromTimeMs })
-        expect(report).toMatchObject({ events: 6, missing: 2, unauditable: 60 })
         // Whether it is one of those that were dropped nobody can tell of the last one.
-        expect(report.dropped).toEqual({ unannounced: 1 })
+        expect(report).toMatchObject({ events: 6, missing: 2, unauditable: 61, dropped: {} })
       })
     ))
 

@@ -192,8 +192,8 @@ export const besideSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a process has left in its spill is told missing",
     file: "audit/SequenceAudit.ts",
-    find: `Math.min(tail - ofTail, elsewhere)`,
-    replace: `Math.min(tail - ofTail, 0)`,
+    find: `Math.min(tail - ofTail - unclear, elsewhere)`,
+    replace: `Math.min(tail - ofTail - unclear, 0)`,
     foundBy: "audit/published.test.ts",
     test: "takes what a process has left in its spill"
   },

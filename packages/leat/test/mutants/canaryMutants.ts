@@ -127,7 +127,7 @@ export const canaryMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an audit misses what a share leaves out",
-    file: "audit/SequenceAudit.ts",
+    file: "audit/announced.ts",
     find: `own.some((leg) => hasBucket(leg, bucket))`,
     replace: `own.length > 0`,
     foundBy: "audit/published.test.ts",

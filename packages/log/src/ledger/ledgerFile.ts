@@ -57,6 +57,7 @@ const Leg = Schema.Struct({
   movedIn: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   movedOut: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   spilled: Count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  unannounced: Schema.optionalKey(Schema.Array(Schema.Tuple([Count, Count, Count]))),
   balanced: Schema.Boolean
 })
 
