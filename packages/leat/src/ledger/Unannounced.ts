@@ -13,10 +13,11 @@ export interface DropsHeld {
 const rangesMax = 10_000
 
 export class Unannounced {
-  readonly #held: Array<DropsHeld> = []
+  #held: ReadonlyArray<DropsHeld> = []
 
+  /** Those that hold none any more are forgotten: a sink may open and close for years. */
   hold(drops: DropsHeld): void {
-    this.#held.push(drops)
+    this.#held = [...this.#held.filter(({ all }) => all.length > 0), drops]
   }
 
   /** As they are now; undefined: there are more than can be said. */

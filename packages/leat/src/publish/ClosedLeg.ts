@@ -22,7 +22,6 @@ export class ClosedLeg {
     this.buckets = buckets
     this.#journal = journal
     this.#reason = reason
-    account.unannounced.hold(this.drops)
   }
 
   /** An event was admitted to its stream, and this leg cannot take it. */
@@ -33,6 +32,7 @@ export class ClosedLeg {
     account.admitted++
     countReason(account.dropped, reason)
     this.#journal?.moved(account, bucket, seq, undefined, "dropped", reason)
+    if (this.drops.all.length === 0) account.unannounced.hold(this.drops)
     this.drops.add(bucket, seq, reason)
   }
 }
