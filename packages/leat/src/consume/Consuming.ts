@@ -10,7 +10,7 @@ import {
   Queue,
   Result,
   type Scheduler,
-  type Scope,
+  Scope,
   Stream
 } from "effect"
 import { caughtUp } from "./CatchingUp.ts"
@@ -247,15 +247,23 @@ export class Consuming<T> {
       // What begins after the end would be ended at once, and nobody would be told.
       if (this.#parts.scope.state._tag === "Closed") return yield* new RouteError({ faults: [closing] })
       const context = yield* Effect.context<never>()
+      // That of the caller may be open for as long as the program runs: it holds nothing of a subscription that has ended.
+      const own = yield* Scope.fork(yield* Effect.scope)
+      const left = Scope.close(own, Exit.void)
       // In one step, and at once: who is interrupted in between would leave a group or a member behind that nobody takes out.
-      return yield* Effect.acquireRelease(
+      const started = yield* Effect.acquireRelease(
         Effect.suspend(() => this.#enter(group, options, handler, consumer, context)),
-        (started) =>
+        ({ fiber }) =>
           Effect.suspend(() => {
             consumer?.goes()
-            return Fiber.interrupt(started.fiber)
+            return Fiber.interrupt(fiber)
           })
+      ).pipe(
+        Scope.provide(own),
+        Effect.onError(() => left)
       )
+      started.fiber.addObserver(() => void Effect.runForkWith(context)(left))
+      return started
     })
   }
 

@@ -16,6 +16,28 @@ const unavailable = new TransportError({
   detail: "no"
 })
 
+describe("a subscription that has ended", () => {
+  /** What a scope closes. */
+  const finalizers = ({ state }: Scope.Scope) => (state._tag === "Open" ? (state.finalizers?.size ?? 1) : 0)
+
+  it.live("leaves nothing in the scope of its caller, which may be that of the whole program", () =>
+    Effect.gen(function* () {
+      const leat = yield* open(routes())
+      const notes = yield* leat.stream(noteContract())
+      const scope = yield* Effect.scope
+      const before = finalizers(scope)
+      const subscription = yield* notes.handle("g", () => Effect.void)
+      expect(finalizers(scope)).toBe(before + 1)
+      yield* subscription.stop
+      yield* until("it is out", () => finalizers(scope) === before)
+      // One that does not begin.
+      yield* Effect.flip(notes.handle("", () => Effect.void))
+      yield* Effect.flip(notes.handle("g".repeat(500), () => Effect.void))
+      yield* until("they are out", () => finalizers(scope) === before)
+    })
+  )
+})
+
 describe("a subscription whose leat closes", () => {
   it.live("ends its stream of deliveries", () =>
     Effect.gen(function* () {

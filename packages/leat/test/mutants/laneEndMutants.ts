@@ -218,5 +218,13 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "consume/lostDeliveries.test.ts",
     test: "does not wait for him once he has gone"
+  },
+  {
+    name: "a subscription that has ended stays in the scope of its caller",
+    file: "consume/Consuming.ts",
+    find: `started.fiber.addObserver(() => void Effect.runForkWith(context)(left))`,
+    replace: ``,
+    foundBy: "consume/endings.test.ts",
+    test: "leaves nothing in the scope of its caller"
   }
 ]
