@@ -27,7 +27,7 @@ export interface Call {
   readonly headers: ReadonlyArray<Header>
   /** When it was called; all times are ticks of the chronicle. */
   readonly beganAt: number
-  /** When it was first encoded: from then on it stands in the queue. */
+  /** When it was encoded last: from then on it stands in the queue. */
   attemptedAt: number | undefined
   /** How often its event was encoded. */
   attempts: number

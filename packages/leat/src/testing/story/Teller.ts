@@ -168,7 +168,8 @@ export class Teller {
       encodeInto: (note, writer) => {
         const call = this.chronicle.calls.get(serialOf(note.text) ?? -1)
         if (call !== undefined) {
-          call.attemptedAt ??= this.chronicle.tick()
+          // A publish that finds no room tries once more as it takes its place: its fiber may have given way in between, for as long as the scheduler likes.
+          call.attemptedAt = this.chronicle.tick()
           call.attempts++
         }
         if (note.text.endsWith("invalid")) throw new Error("this text cannot be encoded")
