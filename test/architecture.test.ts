@@ -53,6 +53,7 @@ const rooms: Rooms = [
   ["routes"],
   ["transport"],
   ["record"],
+  ["ChangeTeller", "LetterTeller"],
   ["contract", "ledger", "codec", "Policy", "OutageWatch", "Telemetry", "Wake"],
   ["beforeExit"],
   ["given", "reasons", "idleSleep"]

@@ -9,7 +9,7 @@ import type { ToSetAside } from "./SetAside.ts"
 import type { SourceOptions } from "./SourceOptions.ts"
 import type { TransportReason } from "../reasons.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
-import { LetterTeller } from "../transport/LetterTeller.ts"
+import { LetterTeller } from "../LetterTeller.ts"
 
 /** One record that is to be stored there, and who hears of it. */
 export interface Putting {

@@ -7,6 +7,7 @@ import { AsideTopics } from "./AsideTopics.ts"
 import type { DeliveryInfo } from "./DeliveryInfo.ts"
 import { dueLane } from "./dueLane.ts"
 import { epochLane } from "./epochLane.ts"
+import { ChangeTeller } from "../ChangeTeller.ts"
 import { OutageWatch } from "../OutageWatch.ts"
 import type { GroupAccount } from "../ledger/GroupAccount.ts"
 import { LaneShell } from "./LaneShell.ts"
@@ -53,11 +54,20 @@ export class Source<T> {
   constructor(options: SourceOptions<T>, settings: SubscriptionSettings) {
     this.#options = options
     this.#aside = new AsideTopics(options)
-    this.signs = options.signs ?? {
-      outage: new OutageWatch((isOutage) => this.#tellOutage(isOutage)),
-      reading: new ReadingWatch(canDecode(options), (isSuspect) => this.#tell(suspectText(isSuspect)))
-    }
+    this.signs = options.signs ?? this.#newSigns()
     this.#settings = settings
+  }
+
+  #newSigns(): Signs {
+    const { context, group, stream } = this.#options
+    const who = `the group ${group} of ${stream}`
+    const outages = new ChangeTeller(context, (isOutage) => this.#ofOutage(who, isOutage))
+    const readings = new ChangeTeller(context, (isSuspect) => ({ text: `${who} ${suspectText(isSuspect)}` }))
+    return {
+      outage: new OutageWatch((isOutage) => outages.changed(isOutage)),
+      reading: new ReadingWatch(canDecode(this.#options), (isSuspect) => readings.changed(isSuspect)),
+      close: Effect.andThen(outages.close, readings.close)
+    }
   }
 
   get halted(): ReadonlyArray<HaltedReadLane> {
@@ -141,7 +151,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
-    yield* Effect.addFinalizer(() => this.#aside.close)
+    yield* Effect.addFinalizer(() => Effect.andThen(this.#aside.close, this.signs.close ?? Effect.void))
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {
@@ -173,17 +183,18 @@ export class Source<T> {
   }
 
   /** What its handlers need is found in what they fail with. */
-  #tellOutage(isOutage: boolean): void {
+  #ofOutage(who: string, isOutage: boolean): { readonly text: string; readonly error?: unknown } {
     const { ledger, group, stream } = this.#options
     const { last } = ledger.group(group, stream).failures
-    if (!isOutage || last === undefined) return this.#tell(outageText(isOutage))
+    const text = `${who} ${outageText(isOutage)}`
+    if (!isOutage || last === undefined) return { text }
     const { tag, detail = "no detail", error } = last
-    this.#tell(`${outageText(isOutage)}; the last one failed with ${tag}: ${detail}`, error)
+    return { text: `${text}; the last one failed with ${tag}: ${detail}`, error }
   }
 
-  #tell(text: string, error?: unknown): void {
+  #tell(text: string): void {
     const { context, group, stream } = this.#options
-    Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`, error))
+    Effect.runForkWith(context)(Telemetry.warn(`the group ${group} of ${stream} ${text}`))
   }
 
   /** What ended a membership; what a driver dies of may pass, as what it does not know. */

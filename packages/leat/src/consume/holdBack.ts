@@ -1,4 +1,5 @@
 /** Whether a record that failed for good waits before it is set aside, because it may not be the record that is at fault. */
+import type { Effect } from "effect"
 import type { OutageWatch } from "../OutageWatch.ts"
 import type { HeldRecord } from "./HeldRecord.ts"
 import type { ReadingWatch, Unread } from "./ReadingWatch.ts"
@@ -9,6 +10,8 @@ export interface Signs {
   readonly outage: Pick<OutageWatch, "handled" | "failed" | "failedAgain" | "isOutage">
   /** Of what decodes records. Absent: what cannot be decoded never waits. */
   readonly reading?: Pick<ReadingWatch, "decoded" | "failed" | "waits">
+  /** Says what was not told yet of either. Absent: nothing is told. */
+  readonly close?: Effect.Effect<void>
 }
 
 /** What has failed for good, and with what. */

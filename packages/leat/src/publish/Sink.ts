@@ -111,12 +111,12 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     this.#away = away
     this.recordBytesMax = recordBytesMax
     this.canFence = fencing !== "none"
+    this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const watched = {
       budget: budgetFor(policy, undefined),
-      outage: outageFor(policy, undefined, leg.sink, pump.context)
+      outage: outageFor(policy, undefined, this.#undelivered.outages)
     }
     this.rules = { policy, lingerMs, batchBytes, batchRecords, retries: 0, ...watched }
-    this.#undelivered = new Undelivered({ leg, pump, answered: (...told) => this.#answered(...told) })
     const trip = (partition: WritePartition, failure: Halted) =>
       this.#standIn?.trip(partition as PumpedPartition, failure) ?? false
     const ofFallback = fallback && {
@@ -161,7 +161,7 @@ export class Sink implements LaneMaker, LaneHome, PartitionHome, BreakerHome {
     if (isSetAlike(was, leg)) return
     Object.assign(this.rules, { policy, lingerMs, batchBytes, batchRecords })
     this.rules.budget = budgetFor(policy, this.rules.budget)
-    this.rules.outage = outageFor(policy, this.rules.outage, leg.sink, this.#pump.context)
+    this.rules.outage = outageFor(policy, this.rules.outage, this.#undelivered.outages)
     this.#brokenBy(leg)
     this.buffer.configure(leg)
     this.largest = Math.min(this.recordBytesMax, this.buffer.bytesMax)

@@ -9,7 +9,8 @@ import { deadLetterHeaders, undeliveredTopic } from "../record/DeadLetter.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import type { Leg } from "../routes/Route.ts"
 import { DeadLetters } from "../transport/DeadLetters.ts"
-import { LetterTeller } from "../transport/LetterTeller.ts"
+import { ChangeTeller } from "../ChangeTeller.ts"
+import { LetterTeller } from "../LetterTeller.ts"
 import type { Pump } from "./Pump.ts"
 import type { PumpedLane } from "./Pumped.ts"
 import type { Span } from "./Span.ts"
@@ -32,13 +33,17 @@ export class Undelivered {
   /** Made with the first letter. */
   #letters: DeadLetters | undefined
   readonly #teller: LetterTeller
+  /** Of whether most of what is sent fails. */
+  readonly outages: ChangeTeller
 
   constructor(options: UndeliveredOptions) {
     const { cluster, topic } = options.leg
     this.#options = options
     this.name = `${cluster}/${undeliveredTopic(topic)}`
     const who = `publishing to ${options.leg.sink}`
-    this.#teller = new LetterTeller({ who, deadLetters: this.name, context: options.pump.context })
+    const { context } = options.pump
+    this.#teller = new LetterTeller({ who, deadLetters: this.name, context })
+    this.outages = new ChangeTeller(context, (isOutage) => ({ text: outageText(options.leg.sink, isOutage) }))
   }
 
   /** Has copies of the records of a span stored, each made when its turn has come; the lane is told when all are stored or refused. */
@@ -97,7 +102,7 @@ export class Undelivered {
 
   /** Ends what is on its way, for which nobody waits any more. */
   readonly close: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.andThen(this.#letters?.close ?? Effect.void, this.#teller.close)
+    Effect.andThen(this.#letters?.close ?? Effect.void, Effect.andThen(this.#teller.close, this.outages.close))
   )
 
   /** Whoever only offers hears of it nowhere else. */
@@ -139,4 +144,10 @@ export class Undelivered {
 
 function copyOf(bytes: Uint8Array | null): Uint8Array | null {
   return bytes === null ? null : new Uint8Array(bytes)
+}
+
+function outageText(sink: string, isOutage: boolean): string {
+  return isOutage
+    ? `most of what is sent to ${sink} fails: what fails for a passing reason is not dead-lettered now, it waits and is tried again`
+    : `most of what is sent to ${sink} is stored again; what still fails is dead-lettered`
 }

@@ -283,7 +283,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each dead letter is a line of the log",
-    file: "transport/LetterTeller.ts",
+    file: "LetterTeller.ts",
     find: `if (this.#waiting === undefined) return`,
     replace: `if (this.#last === undefined) return`,
     foundBy: "consume/toldLetters.test.ts",
@@ -291,7 +291,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "after five quiet minutes the next dead letter is told as late as others",
-    file: "transport/LetterTeller.ts",
+    file: "LetterTeller.ts",
     find: `      if (isMore) this.#wait()
 `,
     replace: `      this.#wait()
@@ -301,7 +301,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "dead letters that were not told yet are never told when their group ends",
-    file: "transport/LetterTeller.ts",
+    file: "LetterTeller.ts",
     find: `    this.#tellMore("since")
 `,
     replace: ``,
@@ -310,7 +310,7 @@ export const consumeMutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a line of dead letters names every failure there was",
-    file: "transport/LetterTeller.ts",
+    file: "LetterTeller.ts",
     find: `const tagsMax = 4`,
     replace: `const tagsMax = 1000`,
     foundBy: "consume/toldLetters.test.ts",

@@ -226,5 +226,29 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "consume/endings.test.ts",
     test: "leaves nothing in the scope of its caller"
+  },
+  {
+    name: "each change of a state that comes and goes is told",
+    file: "ChangeTeller.ts",
+    find: `if (this.#atOnce < atOnceMax) {`,
+    replace: `if (this.#atOnce >= 0) {`,
+    foundBy: "ChangeTeller.test.ts",
+    test: "for as long as it goes on changing"
+  },
+  {
+    name: "a state that came and went often is told no more",
+    file: "ChangeTeller.ts",
+    find: `if (!isMore) this.#atOnce = 0`,
+    replace: ``,
+    foundBy: "ChangeTeller.test.ts",
+    test: "is told at once when it begins and when it is over"
+  },
+  {
+    name: "how a state is that came and went is not told at the end",
+    file: "ChangeTeller.ts",
+    find: `this.#tellMore("since")`,
+    replace: ``,
+    foundBy: "ChangeTeller.test.ts",
+    test: "when nobody watches it any more"
   }
 ]

@@ -3,10 +3,18 @@ import type { Mutant } from "./Mutant.ts"
 /** Planted in what legs set aside: `publish/Undelivered.ts`, and what lane, partition and sink do about it. */
 export const undeliveredMutants: ReadonlyArray<Mutant> = [
   {
-    name: "the end of an outage of a sink is told as its beginning",
+    name: "a sink that dead-letters is not watched for an outage",
     file: "publish/outageFor.ts",
-    find: `const sentence = isOutage`,
-    replace: `const sentence = isOutage || sink !== ""`,
+    find: `if (!policy.some(`,
+    replace: `if (policy.some(`,
+    foundBy: "publish/deadLetters.test.ts",
+    test: "is waited out and told once"
+  },
+  {
+    name: "the end of an outage of a sink is told as its beginning",
+    file: "publish/Undelivered.ts",
+    find: `text: outageText(options.leg.sink, isOutage)`,
+    replace: `text: outageText(options.leg.sink, isOutage || options.leg.sink !== "")`,
     foundBy: "publish/deadLetters.test.ts",
     test: "is waited out and told once"
   },

@@ -3,8 +3,8 @@
  * are a few lines. Nothing is begun while there are none.
  */
 import { type Context, Effect, Fiber } from "effect"
-import { idleSleep } from "../idleSleep.ts"
-import * as Telemetry from "../Telemetry.ts"
+import { idleSleep } from "./idleSleep.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /** From one line to the next, in milliseconds. */
 const againMs = 300_000
