@@ -121,6 +121,8 @@ export function cutHeld(held: HeldRecord, count: number): HeldRecord | undefined
  * itself.
  */
 export function takeApart(held: HeldRecord): ReadonlyArray<HeldRecord> {
+  // Its bytes are those that were counted: its own copy may have others than the batch had for it.
+  if (held.span === 1) return [held]
   const { slice: whole, following, attempts, firstAttemptMs } = held
   const singles = [held]
   let last = held
