@@ -71,6 +71,18 @@ describe("leat move", { timeout: 120_000 }, () => {
       ""
     ])
     expect(project.files("there")).toEqual([])
+    const relaxed = await project.leatJson([
+      "move",
+      "plan",
+      "two.yaml",
+      ...at,
+      ...orders,
+      "--partitions",
+      "3",
+      "--order",
+      "relaxed"
+    ])
+    expect(relaxed).toMatchObject({ code: 4, report: { moves: [{ stream: "shop.orders", order: "relaxed" }] } })
     const dry = await project.leatJson([
       "move",
       "start",
@@ -371,6 +383,7 @@ describe("leat move", { timeout: 120_000 }, () => {
         2,
         "--wave-within soon is no duration; say 5 seconds"
       ],
+      [["plan", "two.yaml", "--order", "fast"], 2, "--order fast is none of keep, relaxed; see leat move plan --help"],
       [["plan", "two.yaml", "--partitions", "0"], 2, "--partitions is 1 or more"]
     ] as const) {
       const [verb = "", ...rest] = args

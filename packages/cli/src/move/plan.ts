@@ -31,6 +31,12 @@ export const planFlags = {
     Flag.withDefault(false),
     Flag.withDescription("Whoever writes the old topic and is no process of the fleet was stopped")
   ),
+  order: Flag.Literals("order", ["keep", "relaxed"]).pipe(
+    Flag.withDefault("keep"),
+    Flag.withDescription(
+      "keep: a group is given what stands in the new place when it has settled the old one. relaxed: at once, beside what is left there; keys may lose their order"
+    )
+  ),
   ...restFlags,
   proto
 }
@@ -43,13 +49,14 @@ export const askedOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Omit<MoveTools.MoveAsked, keyof MoveTools.MoveTool>, CommandFailure> {
   const document = yield* readDocument(flags.document)
   const { contracts } = yield* readContracts(flags.proto)
-  const { foreignWritersStopped, standInsEmpty, withoutState, stream } = flags
+  const { foreignWritersStopped, standInsEmpty, withoutState, stream, order } = flags
   return {
     document,
     streams: stream,
     foreignWritersStopped,
     standInsEmpty,
     withoutState,
+    order,
     contracts: contracts.map(contractInfo),
     ...(flags.partitions._tag === "Some" ? { partitions: flags.partitions.value } : {})
   }

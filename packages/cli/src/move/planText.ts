@@ -6,9 +6,10 @@ type Place = MoveTools.PlannedMove["from"]
 export const placeText = ({ cluster, topic, partitions }: Place): string =>
   `${cluster}/${topic} (${plural(partitions, "partition")})`
 
-export function moveText({ stream, from, to, isPlaced, isPaused, makes }: MoveTools.PlannedMove): string {
+export function moveText({ stream, from, to, isPlaced, isPaused, order, makes }: MoveTools.PlannedMove): string {
   const paused = isPaused ? "; paused: it goes when leat move resume says so" : ""
-  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${makes === undefined ? "" : madeText(makes)}${isPlaced ? "" : "; not placed yet"}${paused}`
+  const relaxed = order === "relaxed" ? "; order relaxed: groups read both places at the same time" : ""
+  return `stream ${stream}: ${placeText(from)} -> ${placeText(to)}${makes === undefined ? "" : madeText(makes)}${isPlaced ? "" : "; not placed yet"}${relaxed}${paused}`
 }
 
 function madeText({ isCompacted, isKnown }: MoveTools.MadeTopic): string {

@@ -10,8 +10,9 @@ const namesText = (names: ReadonlyArray<string>): string => {
 }
 
 /** What an epoch waits for, for a person; empty: nothing. */
-export function epochNote({ phase, missing, passedOver, groups, trouble }: MoveTools.EpochStatus): string {
+export function epochNote({ phase, order, missing, passedOver, groups, trouble }: MoveTools.EpochStatus): string {
   const notes: Array<string> = []
+  if (order === "relaxed" && phase !== "retired") notes.push("order relaxed")
   if (phase === "planned") notes.push("not begun")
   if (missing.length > 0) notes.push(`waits for ${namesText(missing)}`)
   const owing = passedOver.filter(({ isOwing }) => isOwing).map(({ member }) => member)

@@ -11,8 +11,16 @@ export class PlaceEpochs {
   readonly #placement: () => Placement | undefined
   readonly topic: string
   readonly positions: SettledPositions
+  readonly #keepsOrder: boolean
 
-  constructor(place: TopicPlace, placement: () => Placement | undefined, positions: SettledPositions) {
+  /** `keepsOrder`: whatever its moves say. */
+  constructor(
+    place: TopicPlace,
+    placement: () => Placement | undefined,
+    positions: SettledPositions,
+    keepsOrder: boolean
+  ) {
+    this.#keepsOrder = keepsOrder
     this.#place = place
     this.#placement = placement
     this.topic = topicOf(place)
@@ -44,7 +52,7 @@ export class PlaceEpochs {
       .map(({ place }) => place)
       .filter((place) => isSameTopic(place, this.#place as Place))
     for (const place of places) {
-      const readable = readableIn(placement, place, partition, settledOf)
+      const readable = readableIn(placement, place, partition, settledOf, this.#keepsOrder)
       if (readable !== undefined) return { readable }
     }
     return { readable: undefined, waitsFor: shortOf(placement, last, this.positions) }

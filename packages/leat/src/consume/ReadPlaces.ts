@@ -200,8 +200,8 @@ export class ReadPlaces<T> {
   }
 
   #add(topic: string, place: TopicPlace, isRead: boolean, begin: Effect.Effect<From | undefined>): ReadPlace<T> {
-    const { whereabouts } = this.#parts
-    const epochs = whereabouts && new PlaceEpochs(place, whereabouts.placement, this.#positions)
+    const { whereabouts, isCompacted } = this.#parts
+    const epochs = whereabouts && new PlaceEpochs(place, whereabouts.placement, this.#positions, isCompacted)
     const signs = () => (this.#signs ??= this.all.find((one) => one.signs !== undefined)?.signs)
     const fail = (cause: Cause.Cause<TransportError>) => void Deferred.doneUnsafe(this.#failed, Exit.failCause(cause))
     const hasOthers = () => this.#read.length > 1

@@ -151,11 +151,12 @@ function folded(control: Control, record: ControlRecord, said: Said): Control {
 
 type StepRecord = Exclude<ControlRecord, { readonly kind: "table" | "placed" | "beat" | "forgotten" | "snapshot" }>
 
-function withTable(control: Control, { document, places }: TableRecord, said: Said): Control {
+function withTable(control: Control, { document, places, relaxed }: TableRecord, said: Said): Control {
   const streams = new Map(control.streams)
   for (const [stream, place] of places) {
     const placement = streams.get(stream)
-    const next = placement === undefined ? placed(place, control.members.keys()) : directed(placement, place)
+    const isRelaxed = relaxed?.has(stream) === true
+    const next = placement === undefined ? placed(place, control.members.keys()) : directed(placement, place, isRelaxed)
     // The document and where its streams lie would say different things.
     if (next === undefined) return control
     streams.set(stream, next)

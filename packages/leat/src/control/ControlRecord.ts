@@ -77,6 +77,8 @@ export interface TableRecord {
   /** As its author wrote it. */
   readonly document: string
   readonly places: ReadonlyMap<string, Place>
+  /** Streams that need not keep their order while they move; absent: none. Who does not know of it keeps order. */
+  readonly relaxed?: ReadonlySet<string> | undefined
 }
 
 /**

@@ -149,8 +149,16 @@ export class ControlledRoutes {
     })
   }
 
-  /** Writes a document for all, which moves the streams that it puts elsewhere. It counts where nobody was first. */
-  apply(document: string, reason: string, placesOf: PlacesOf): Effect.Effect<AppliedTable, ControlError> {
+  /**
+   * Writes a document for all, which moves the streams that it puts elsewhere; `relaxed`: of these, such as need not keep their order. It counts where nobody
+   * was first.
+   */
+  apply(
+    document: string,
+    reason: string,
+    placesOf: PlacesOf,
+    relaxed?: ReadonlySet<string>
+  ): Effect.Effect<AppliedTable, ControlError> {
     return Effect.gen({ self: this }, function* () {
       const stream = yield* this.#opened
       const { control } = stream
@@ -159,7 +167,7 @@ export class ControlledRoutes {
       const places = yield* placesOf(control, document)
       const wrong = placesFault(control, document, places)
       if (wrong !== undefined) return yield* refused(wrong)
-      const written = yield* stream.write({ kind: "table", base: control.version, document, places }, reason)
+      const written = yield* stream.write({ kind: "table", base: control.version, document, places, relaxed }, reason)
       const version = versionIn(document)
       if (!written.counts) {
         const last = pastDocuments(written.control).at(-1)

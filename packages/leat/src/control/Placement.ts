@@ -33,12 +33,24 @@ export interface Epoch {
   /** Up to where records of those are swept. */
   readonly swept: Positions
   readonly handedOver: ReadonlySet<string>
+  /** What stands there is read beside what is left of the epochs before it, and not behind that. Absent: order is kept. */
+  readonly isRelaxed?: boolean | undefined
 }
 
 /** An epoch that is planned and has begun nowhere. */
-export function plannedEpoch(epoch: number, place: Place): Epoch {
+export function plannedEpoch(epoch: number, place: Place, isRelaxed = false): Epoch {
+  const order = isRelaxed ? { isRelaxed } : {}
   const none = { begin: undefined, end: undefined, attempt: 0, swept: [] }
-  return { epoch, place, phase: "planned", ...none, drained: new Map(), over: new Map(), handedOver: new Set() }
+  return {
+    epoch,
+    place,
+    phase: "planned",
+    ...none,
+    drained: new Map(),
+    over: new Map(),
+    handedOver: new Set(),
+    ...order
+  }
 }
 
 export function isSamePlace(one: Place, other: Place): boolean {

@@ -191,6 +191,13 @@ const spilled: Check = (value) => {
   return mapOf("streams", count)(value)
 }
 
+const relaxed: Check = (value) => {
+  if (value === undefined) return undefined
+  return value instanceof Set && names([...value]) === undefined
+    ? undefined
+    : `has to be a set of at most ${listMax} names of streams`
+}
+
 const place: Check = (value) => {
   if (typeof value !== "object" || value === null) return "has to be a place"
   const { cluster, topic, partitions } = value as Readonly<Record<string, unknown>>
@@ -208,7 +215,7 @@ const partBytes: Check = (value) =>
   value instanceof Uint8Array && value.length <= partBytesMax ? undefined : `has to be at most ${partBytesMax} bytes`
 
 const shapes: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
-  table: { base: count, document, places: mapOf("places", place) },
+  table: { base: count, document, places: mapOf("places", place), relaxed },
   placed: { stream: name, base: count, place, epoch },
   beat: { member: name, version: count, refused, spilled },
   forgotten: { member: name, beats: count },

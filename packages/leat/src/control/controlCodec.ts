@@ -40,6 +40,7 @@ import {
   mapOf,
   maybe,
   maybeMapOf,
+  maybeSetOf,
   message,
   one,
   oneOf,
@@ -72,7 +73,15 @@ const place: Kind<Place> = message<Place>({ cluster: one(1, name), topic: one(2,
 
 /** By kind, the number of its field in `ControlRecord` and its own fields. */
 const kinds: { readonly [K in ControlRecord["kind"]]: readonly [number: number, fields: Fields<RecordOf<K>>] } = {
-  table: [8, { base: one(1, count), document: one(2, text(documentCharsMax)), places: mapOf(3, name, place, listMax) }],
+  table: [
+    8,
+    {
+      base: one(1, count),
+      document: one(2, text(documentCharsMax)),
+      places: mapOf(3, name, place, listMax),
+      relaxed: maybeSetOf(4, name, listMax)
+    }
+  ],
   joined: [9, { stream: one(1, name), member: one(2, name) }],
   left: [10, { stream: one(1, name), member: one(2, name), upTo: positions(3) }],
   beat: [
@@ -166,7 +175,8 @@ const epoch = message<Epoch>({
   drained: mapOf(7, name, positionsThere, writersMax),
   over: mapOf(8, name, owing, writersMax),
   swept: positions(9),
-  handedOver: setOf(10, name, groupsMax)
+  handedOver: setOf(10, name, groupsMax),
+  isRelaxed: maybe(11, flag)
 })
 
 const placement = message<Placement>({

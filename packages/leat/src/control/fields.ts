@@ -213,6 +213,18 @@ export const maybeMapOf = <A>(...args: Parameters<typeof mapOf<A>>): Field<Reado
   }
 }
 
+export const maybeSetOf = (...args: Parameters<typeof setOf>): Field<ReadonlySet<string> | undefined> => {
+  const { number, begin, write, add } = setOf(...args)
+  return {
+    number,
+    begin: () => undefined,
+    write: (writer, values) => {
+      if (values !== undefined) write(writer, values)
+    },
+    add: (before = begin(), reader, wireType, end) => add(before, reader, wireType, end)
+  }
+}
+
 export function writeFields<T extends object>(writer: Writer, fields: Fields<T>, value: T): void {
   for (const name in fields) fields[name].write(writer, value[name])
 }

@@ -27,11 +27,11 @@ export function placed(place: Place, members: Iterable<string>, epoch = 1): Plac
  * an abandoned epoch of which nobody knows where it ends. A topic that was given more partitions is still where the stream lies: its place is the
  * partitions that it had.
  */
-export function directed(placement: Placement, place: Place): Placement | undefined {
+export function directed(placement: Placement, place: Place, isRelaxed = false): Placement | undefined {
   const { newest, source } = endsOf(placement)
   if (placement.epochs.some((one) => isEndless(one) && isSameTopic(one.place, place))) return undefined
   if (newest !== undefined && isSameTopic(newest.place, place)) return placement
-  const target = plannedEpoch(placement.lastEpoch + 1, place)
+  const target = plannedEpoch(placement.lastEpoch + 1, place, isRelaxed)
   const next = { ...placement, step: placement.step + 1, lastEpoch: target.epoch }
   if (source === undefined) return { ...next, epochs: [...placement.epochs, target] }
   if (isOver(source)) return { ...next, epochs: [...placement.epochs.slice(0, -1), target] }

@@ -1,6 +1,6 @@
 /**
  * What a group may deliver from a partition. Epochs follow each other: a later one begins when the group has settled all earlier ones, in every
- * partition that shares a bucket with it.
+ * partition that shares a bucket with it. One whose move need not keep order is read beside them.
  */
 import type { Place } from "./ControlRecord.ts"
 import { endsOf, type Epoch, isSamePlace, type Placement } from "./Placement.ts"
@@ -16,18 +16,19 @@ export interface Readable {
   readonly isLate: boolean
 }
 
-/** `undefined`: the reader stands. */
+/** `undefined`: the reader stands. `keepsOrder`: whatever its moves say, as of a state, whose last word is the one that counts. */
 export function readableIn(
   { epochs }: Placement,
   place: Place,
   partition: number,
-  settledOf: SettledOf
+  settledOf: SettledOf,
+  keepsOrder = false
 ): Readable | undefined {
   for (const [index, epoch] of epochs.entries()) {
     if (!isSamePlace(epoch.place, place) || isPassed(epoch, partition, settledOf)) continue
     const begin = epoch.begin?.[partition]
-    if (begin === undefined || !epochs.slice(0, index).every((one) => isBehind(one, epoch, partition, settledOf)))
-      return undefined
+    const waitsFor = epoch.isRelaxed === true && !keepsOrder ? [] : epochs.slice(0, index)
+    if (begin === undefined || !waitsFor.every((one) => isBehind(one, epoch, partition, settledOf))) return undefined
     const from = Math.max(settledOf(place, partition), begin)
     return { epoch: epoch.epoch, from, end: epoch.end?.[partition], isLate: epoch.phase === "abandoned" }
   }

@@ -18,7 +18,7 @@ import type { Tool } from "../control/ControlTools.ts"
 import { compiled, placeOf, placesWith, readRouteOf } from "../control/places.ts"
 import { endsOf, type Placement } from "../control/Placement.ts"
 import type { ContractInfo } from "../contract/Contract.ts"
-import { isObject, kindOf } from "../given/takes.ts"
+import { isObject, kindOf, shown } from "../given/takes.ts"
 import type { Transport } from "../transport/index.ts"
 import { namesText } from "./awaited.ts"
 import { backTo } from "./backTo.ts"
@@ -26,7 +26,7 @@ import { statusOf, type StreamStatus } from "./moveStatus.ts"
 import { fleetOf, given, type MoveTool, type OpenFleet, refused, routesOf, writing } from "./openFleet.ts"
 import { awaitApplied, awaitReaders, placed } from "./placing.ts"
 import { holds } from "./pausing.ts"
-import { type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
+import { type MoveOrder, type MovePlan, type PlannedMove, planMove } from "./planMove.ts"
 import { makeTargets } from "./targetTopics.ts"
 import { checkedWaves, goOnInWaves, type Waves, type WavesEnd } from "./waves.ts"
 
@@ -38,7 +38,7 @@ export type { SaidOfRest } from "../control/leftBehind.ts"
 export type { Place } from "../control/ControlRecord.ts"
 export type { ForeignWriter } from "./foreignWriters.ts"
 export type { EpochGroup, EpochStatus, PassedWriter, SpillingMember, StreamStatus } from "./moveStatus.ts"
-export type { MovePlan, PlannedMove } from "./planMove.ts"
+export type { MoveOrder, MovePlan, PlannedMove } from "./planMove.ts"
 export type { QuietProcess } from "./Silence.ts"
 export type { MadeTopic } from "./targetTopics.ts"
 export type { EndedWave, WavedStream, Waves, WavesEnd } from "./waves.ts"
@@ -54,6 +54,11 @@ export interface MoveAsked extends MoveTool, SaidOfRest {
   readonly foreignWritersStopped?: boolean | undefined
   /** Contracts that are known: their buckets have to fit the partitions. */
   readonly contracts?: ReadonlyArray<ContractInfo> | undefined
+  /**
+   * `keep`, when absent: a group is given what stands in the new place when it has settled the old one, so each key keeps its order. `relaxed`: at once, beside
+   * what is left at the old one. Not for a contract that is compacted.
+   */
+  readonly order?: MoveOrder | undefined
   /** They go a few at a time; all at once when absent. The start ends when they have, or when one wave was not well. */
   readonly waves?: Waves | undefined
   /** Is told whom the start waits for, in a sentence: a process that may be gone, and when it counts as gone. */
@@ -80,8 +85,18 @@ export const plan = (
   )
 
 const planned = (fleet: OpenFleet, asked: MoveAsked, waits: boolean): Effect.Effect<MovePlan, ControlError> => {
-  const { document, streams = [], foreignWritersStopped = false, contracts = [] } = asked
-  return planMove(fleet, fleet.means, { document, streams, foreignWritersStopped, contracts, waits, said: asked })
+  const { document, streams = [], foreignWritersStopped = false, contracts = [], order = "keep" } = asked
+  if (order !== "keep" && order !== "relaxed")
+    return Effect.fail(refused(`order is keep or relaxed, and not ${shown(order)}`))
+  return planMove(fleet, fleet.means, {
+    document,
+    streams,
+    foreignWritersStopped,
+    contracts,
+    order,
+    waits,
+    said: asked
+  })
 }
 
 /**
@@ -108,7 +123,9 @@ export const start = (transport: Transport, asked: MoveAsked): Effect.Effect<Sta
         if (!isPlaced) yield* placed(stream, name, from, epoch, reason)
       const isNews = moves.some(({ isPlaced }) => !isPlaced)
       if (isNews && !isDry) yield* awaitReaders(waiting)
-      const applied = routesOf(stream).apply(asked.document, reason, placesWith(means, asked))
+      const relaxed = moves.filter(({ order }) => order === "relaxed").map(({ stream: name }) => name)
+      const some = relaxed.length === 0 ? undefined : new Set(relaxed)
+      const applied = routesOf(stream).apply(asked.document, reason, placesWith(means, asked), some)
       if (waves === undefined || isDry) return { ...(yield* applied), moves }
       const isPaused = (name: string): boolean => stream.control.streams.get(name)?.isPaused === true
       const names = moves.map(({ stream: name }) => name)

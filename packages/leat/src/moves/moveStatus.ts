@@ -6,6 +6,7 @@ import type { Place } from "../control/ControlRecord.ts"
 import { missingIn } from "../control/moves.ts"
 import type { Epoch, Placement } from "../control/Placement.ts"
 import type { Places } from "./Places.ts"
+import type { MoveOrder } from "./planMove.ts"
 import { otherGroups, unsettled, untoldGroups } from "./retire.ts"
 import type { Trouble } from "./Trouble.ts"
 
@@ -30,6 +31,8 @@ export interface PassedWriter {
 export interface EpochStatus extends Place {
   readonly epoch: number
   readonly phase: Epoch["phase"]
+  /** Whether groups read it beside what is left of the epochs before it, or behind that. */
+  readonly order: MoveOrder
   /** Writers that are waited for. */
   readonly missing: ReadonlyArray<string>
   readonly passedOver: ReadonlyArray<PassedWriter>
@@ -107,10 +110,11 @@ export const statusOf = (
 function epochStatus(placement: Placement, epoch: Epoch, places: Places | undefined): Effect.Effect<EpochStatus> {
   const { phase, place, over, handedOver } = epoch
   const isRead = phase === "sealed" || phase === "abandoned"
-  const told = {
+  const told: EpochStatus = {
     epoch: epoch.epoch,
     ...place,
     phase,
+    order: epoch.isRelaxed === true ? "relaxed" : "keep",
     missing: phase === "sealing" ? missingIn(placement, epoch) : [],
     passedOver: Array.from(over, ([member, upTo]) => ({ member, isOwing: upTo === undefined })),
     groups: isRead

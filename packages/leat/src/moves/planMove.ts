@@ -22,6 +22,9 @@ import type { QuietProcess, Silence } from "./Silence.ts"
 import { isThere, type MadeTopic, madeAfter } from "./targetTopics.ts"
 import { Trouble } from "./Trouble.ts"
 
+/** What becomes of the order of a key while its stream moves: kept, or given up so that groups need not wait. */
+export type MoveOrder = "keep" | "relaxed"
+
 /** A stream that a document puts elsewhere. */
 export interface PlannedMove {
   readonly stream: string
@@ -33,6 +36,7 @@ export interface PlannedMove {
   readonly isPlaced: boolean
   /** Whether a person holds it: it goes when it is resumed. */
   readonly isPaused: boolean
+  readonly order: MoveOrder
   /** Absent: its topic is there. */
   readonly makes?: MadeTopic
   readonly foreignWriters: ReadonlyArray<ForeignWriter>
@@ -60,6 +64,7 @@ export interface Asked {
   readonly streams: ReadonlyArray<string>
   readonly foreignWritersStopped: boolean
   readonly contracts: ReadonlyArray<ContractInfo>
+  readonly order: MoveOrder
   /** Whoever starts it waits until each process has the document in force that is, or counts as gone. */
   readonly waits: boolean
 }
@@ -98,6 +103,7 @@ export const planMove = (
       const found = candidate(control, before, after, stream)
       if (typeof found === "string") refused.push(found)
       else if (found !== undefined) {
+        refused.push(...orderFaults(found, asked))
         const { move, faults } = yield* looked(found, { before, after, means, asked, control, seen, silence })
         if (move !== undefined) moves.push(move)
         refused.push(...faults)
@@ -176,6 +182,14 @@ function candidate(control: Control, before: Routes, after: Routes, stream: stri
   return { stream, route: now.success.route, leg, was, isPlaced: placement !== undefined }
 }
 
+/** Who reads it keeps order whatever the move says. */
+function orderFaults({ stream }: Candidate, { order, contracts }: Asked): ReadonlyArray<string> {
+  if (order === "keep" || contracts.find((one) => one.stream === stream)?.compacted !== true) return []
+  return [
+    `stream ${stream} is compacted: what counts is the last event of each key, so its move keeps order; leave --order out (order)`
+  ]
+}
+
 interface Looking extends KnownFleet {
   readonly before: Routes
   readonly after: Routes
@@ -236,15 +250,15 @@ const looked = (
     if (ofOld.lag === "none")
       faults.push(`${was.sink} does not tell what groups have settled, so nobody knows when it has been read`)
     if (!asked.foreignWritersStopped) faults.push(...writers.map((one) => foreignText(one, from, nowMs)))
-    const epoch = newest?.epoch ?? was.epoch
     return {
       move: {
         stream,
         from,
         to,
-        epoch,
+        epoch: newest?.epoch ?? was.epoch,
         isPlaced,
         isPaused: placement?.isPaused === true,
+        order: asked.order,
         foreignWriters: writers,
         ...(makes === undefined ? {} : { makes })
       },

@@ -106,6 +106,27 @@ describe("the fold of the control stream", () => {
     expect(at(3, 4)).toEqual({ epoch: 2, from: 7, end: undefined, isLate: false })
   })
 
+  it("lets a group read beside what is left where the move gives up order, and the next one is behind both again", () => {
+    const relaxed = [
+      { kind: "table", base: 1, document: "", places: new Map([[stream, b]]), relaxed: new Set([stream]) } as const,
+      { kind: "sealing", stream, base: 2 } as const,
+      drained,
+      sealed,
+      { kind: "opened", stream, base: 4, begin: [7] } as const
+    ].reduce<Control>(apply, folded(table(0, a), joins))
+    const at = (control: Control, first: number, ofNew: number, keepsOrder = false) =>
+      readableIn(
+        placement(control),
+        b,
+        0,
+        (place, partition) => (place === b ? ofNew : partition === 0 ? first : 0),
+        keepsOrder
+      )
+    expect(at(relaxed, 0, 0)).toEqual({ epoch: 2, from: 7, end: undefined, isLate: false })
+    expect(at(relaxed, 0, 0, true)).toBeUndefined()
+    expect(placement(relaxed).epochs.map(({ isRelaxed }) => isRelaxed)).toEqual([undefined, true])
+  })
+
   it("abandons a dead place: its writers leave it, the target opens, and what it has comes late", () => {
     const given = apply(moving, { kind: "abandoned", stream, base: 3, epoch: 1 })
     expect(phases(given)).toEqual(["1 abandoned", "2 planned"])

@@ -3,7 +3,7 @@ import { Result } from "effect"
 import fc from "fast-check"
 import protobuf from "protobufjs"
 import { describe, expect, it } from "vitest"
-import { excessOf, stateBytesMax } from "../../src/control/bounds.ts"
+import { excessOf, recordFault, stateBytesMax } from "../../src/control/bounds.ts"
 import { apply, applySaid, type Control, emptyControl } from "../../src/control/Control.ts"
 import { type ControlEntry, readControl, readEntry, writeControl, writeEntry } from "../../src/control/controlCodec.ts"
 import type { ControlRecord } from "../../src/control/ControlRecord.ts"
@@ -198,6 +198,28 @@ describe("the codec of the folded state", () => {
       document: "d",
       history: [{ version: 1, document: "d", author: "deploy 7", reason: "less load", time_ms: 1_790_000_000_000 }]
     })
+  })
+
+  it("says which moves give up order, as others read it, and as it goes on from a snapshot", () => {
+    const at = (topic: string) => ({ cluster: "c", topic, partitions: 1 })
+    const table = (base: number, topic: string, relaxed?: ReadonlySet<string>): ControlRecord => ({
+      kind: "table",
+      base,
+      document: "d",
+      places: new Map([["s", at(topic)]]),
+      relaxed
+    })
+    const moved = { author: "deploy 7", number: 1, reason: "", record: table(1, "new", new Set(["s", "t"])) }
+    const bytes = writeEntry(moved)
+    expect(asOthersRead("ControlRecord", bytes)).toMatchObject({ table: { relaxed: ["s", "t"] } })
+    expect(Result.getOrThrow(readEntry(bytes))).toEqual(moved)
+    const control = [table(0, "old"), moved.record].reduce<Control>(apply, emptyControl)
+    const snapshot = writeControl(control)
+    const restored = Result.getOrThrow(readControl(snapshot))
+    expect(restored.streams.get("s")?.epochs.map(({ isRelaxed }) => isRelaxed)).toEqual([undefined, true])
+    expect(JSON.stringify(asOthersRead("ControlState", snapshot))).toContain('"is_relaxed":true')
+    expect(recordFault({ ...moved.record, relaxed: ["s"] })).toContain("relaxed of a control record has to be a set")
+    expect(recordFault({ ...moved.record, relaxed: new Set([""]) })).toContain("names of streams")
   })
 
   it("is a place from which the fold goes on as if it had read all: the rest leads to the same state", () => {

@@ -78,8 +78,8 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "readable",
-        find: "!epochs.slice(0, index).every(",
-        replace: "!epochs.slice(Math.max(0, index - 1), index).every("
+        find: "[] : epochs.slice(0, index)",
+        replace: "[] : epochs.slice(Math.max(0, index - 1), index)"
       }
     ],
     in: "on",

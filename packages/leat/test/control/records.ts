@@ -27,7 +27,11 @@ export const recordOfFleet: fc.Arbitrary<ControlRecord> = fc.oneof(
       kind: fc.constant("table"),
       base: small,
       document: fc.string(),
-      places: mapOf(stream, place)
+      places: mapOf(stream, place),
+      relaxed: fc.option(
+        fc.uniqueArray(stream, { minLength: 1, maxLength: 2 }).map((names) => new Set(names)),
+        { nil: undefined }
+      )
     })
   },
   fc.record({ kind: fc.constant("joined"), stream, member }),

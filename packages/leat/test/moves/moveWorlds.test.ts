@@ -24,6 +24,7 @@ describe("worlds in which a stream moves", () => {
   it("reach what they are about", () => {
     const sum = (of: (world: MoveWorld) => number) => all.reduce((total, world) => total + of(world), 0)
     expect(sum(({ opened }) => opened)).toBeGreaterThan(3 * worlds)
+    expect(sum(({ relaxed }) => relaxed)).toBeGreaterThan(3)
     expect(sum(({ aborted }) => aborted)).toBeGreaterThan(3)
     expect(sum(({ kills }) => kills)).toBeGreaterThan(3)
     expect(sum(({ grows }) => grows)).toBeGreaterThan(3)

@@ -8,6 +8,7 @@ const counts = {
   told: 0,
   stored: 0,
   opened: 0,
+  relaxed: 0,
   aborted: 0,
   kills: 0,
   grows: 0,

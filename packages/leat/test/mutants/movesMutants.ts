@@ -6,6 +6,7 @@ const ofOtherGroups = { foundBy: "moves/otherGroups.test.ts" } as const
 
 const ofStraying = { foundBy: "moves/straying.test.ts" } as const
 
+const ofOrder = { foundBy: "moves/relaxed.test.ts" } as const
 const ofRest = { foundBy: "moves/leftBehind.test.ts" } as const
 const ofTargets = { foundBy: "moves/targetTopics.test.ts" } as const
 const inWaves = { foundBy: "moves/waves.test.ts" } as const
@@ -752,5 +753,45 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     replace: `groups.filter((group) => what !== "group" || !handedOver.has(group))`,
     ...ofOtherGroups,
     test: "is told in the status"
+  },
+  {
+    name: "a move that gives up order keeps it",
+    file: "control/readable.ts",
+    find: `epoch.isRelaxed === true && !keepsOrder ? [] :`,
+    replace: `epoch.isRelaxed === true && keepsOrder ? [] :`,
+    ...ofOrder,
+    test: "has groups read both places at the same time"
+  },
+  {
+    name: "a state is read in no order where its move says so",
+    file: "consume/ReadPlaces.ts",
+    find: `this.#positions, isCompacted)`,
+    replace: `this.#positions, false)`,
+    ...ofOrder,
+    test: "the last word counts"
+  },
+  {
+    name: "each move gives up order",
+    file: "moves/MoveTools.ts",
+    find: `moves.filter(({ order }) => order === "relaxed")`,
+    replace: `moves.filter(({ order }) => order !== undefined)`,
+    ...ofOrder,
+    test: "is another one than a move that keeps it"
+  },
+  {
+    name: "a snapshot forgets which moves gave up order",
+    file: "control/controlCodec.ts",
+    find: `isRelaxed: maybe(11, flag)`,
+    replace: `isRelaxed: maybe(11, { ...flag, write: (writer) => void writer.bool(false) })`,
+    foundBy: "control/controlCodec.test.ts",
+    test: "which moves give up order"
+  },
+  {
+    name: "a table forgets which streams may lose their order",
+    file: "control/controlCodec.ts",
+    find: `relaxed: maybeSetOf(4, name, listMax)`,
+    replace: `relaxed: { ...maybeSetOf(4, name, listMax), write: () => undefined }`,
+    foundBy: "control/controlCodec.test.ts",
+    test: "which moves give up order"
   }
 ]

@@ -1,0 +1,121 @@
+/** Moves that give up the order of a stream: groups are given what stands in the new place beside what is left at the old one. */
+import { Cause, Deferred, Effect, Exit, type Scope } from "effect"
+import { ControlTools, Leat, MemoryBroker, memoryDriver, memoryTransport, MoveTools } from "leat"
+import { simulate } from "leat/testing"
+import { describe, expect, it } from "vitest"
+import { noteContract } from "../contracts/Note.ts"
+
+const fleet = (isCompacted: boolean) => {
+  const brokers = { near: new MemoryBroker({ partitions: 2 }), far: new MemoryBroker({ partitions: 2 }) }
+  const control = new MemoryBroker()
+  const drivers = [
+    { ...memoryDriver(brokers.near), name: "near" },
+    { ...memoryDriver(brokers.far), name: "far" },
+    { ...memoryDriver(control), name: "control" }
+  ]
+  const document = (version: number, cluster: "near" | "far") =>
+    JSON.stringify({
+      version,
+      clusters: { near: { transport: "near" }, far: { transport: "far" } },
+      routes: [{ match: { stream: "*" }, to: [{ cluster, topic: "notes" }] }]
+    })
+  const contract = { ...noteContract(), compacted: isCompacted }
+  const tool = { author: "tool", reason: "another cluster", drivers }
+  const move = (given: Partial<MoveTools.MoveAsked>) =>
+    MoveTools.start(memoryTransport(control), {
+      ...tool,
+      document: document(2, "far"),
+      streams: [contract.stream],
+      foreignWritersStopped: true,
+      withoutState: true,
+      ...given
+    })
+  return { control, contract, drivers, document, tool, move }
+}
+
+function story(tell: Effect.Effect<void, unknown, Scope.Scope>): void {
+  const { exit } = simulate(1, Effect.scoped(tell), { stepsMax: 5_000_000, stepsAtOnceMax: 50_000 })
+  if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
+}
+
+/** Ten events are published before the move, and stand in their handlers; ten more after it. What is handled while they stand, and in the end. */
+const moved = (order: MoveTools.MoveOrder | undefined, isCompacted = false) => {
+  const texts: Array<string> = []
+  let whileTheyStand: ReadonlyArray<string> = []
+  story(
+    Effect.gen(function* () {
+      const { control, contract, drivers, document, tool, move } = fleet(isCompacted)
+      yield* ControlTools.apply(memoryTransport(control), { ...tool, document: document(1, "near") })
+      const opened = Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } })
+      const notes = yield* (yield* opened).stream(contract)
+      const isOver = yield* Deferred.make<void>()
+      yield* notes.handle("g", ({ text }) =>
+        Effect.andThen(
+          text.startsWith("before") ? Deferred.await(isOver) : Effect.void,
+          Effect.sync(() => void texts.push(text))
+        )
+      )
+      const publish = (what: string) =>
+        Effect.forEach(Array.from({ length: 10 }).keys(), (at) =>
+          notes.publish({ key: `k${at}`, text: `${what} ${at}` }, { level: "stored" })
+        )
+      yield* Effect.sleep("5 seconds")
+      yield* publish("before")
+      yield* Effect.sleep("5 seconds")
+      yield* move(order === undefined ? {} : { order })
+      yield* Effect.sleep("1 minute")
+      yield* publish("after")
+      yield* Effect.sleep("1 minute")
+      whileTheyStand = [...texts]
+      const [status] = yield* MoveTools.status(memoryTransport(control))
+      expect(status?.epochs.map((one) => [one.phase, one.order])).toEqual([
+        ["sealed", "keep"],
+        ["open", order ?? "keep"]
+      ])
+      yield* Deferred.succeed(isOver, undefined)
+      yield* Effect.sleep("3 minutes")
+      const [atEnd] = yield* MoveTools.status(memoryTransport(control))
+      expect(atEnd?.epochs.map(({ phase }) => phase)).toEqual(["retired", "open"])
+    })
+  )
+  const count = (of: ReadonlyArray<string>, what: string) => of.filter((text) => text.startsWith(what)).length
+  return { standing: count(whileTheyStand, "after"), before: count(texts, "before"), after: count(texts, "after") }
+}
+
+describe("a move that gives up order", () => {
+  it("has groups read both places at the same time, and nothing is lost or comes twice", () => {
+    expect(moved("relaxed")).toEqual({ standing: 10, before: 10, after: 10 })
+  })
+
+  it.each([undefined, "keep"] as const)("is another one than a move that keeps it: %s", (order) => {
+    expect(moved(order)).toEqual({ standing: 0, before: 10, after: 10 })
+  })
+
+  it("is none for who knows that the contract is compacted: the last word counts", () => {
+    expect(moved("relaxed", true)).toEqual({ standing: 0, before: 10, after: 10 })
+  })
+
+  it("is refused where the tool knows that the contract is compacted, and for a word that is none", () => {
+    story(
+      Effect.gen(function* () {
+        const { control, contract, drivers, document, tool, move } = fleet(true)
+        yield* ControlTools.apply(memoryTransport(control), { ...tool, document: document(1, "near") })
+        const leat = yield* Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } })
+        yield* (yield* leat.stream(contract)).publish({ key: "k", text: "1" })
+        const info = {
+          stream: contract.stream,
+          name: contract.name,
+          buckets: contract.buckets,
+          compacted: true,
+          unordered: false
+        }
+        const refused = yield* Effect.flip(move({ order: "relaxed", contracts: [info as never] }))
+        expect(refused.message).toContain(
+          "stream test.notes is compacted: what counts is the last event of each key, so its move keeps order; leave --order out (order)"
+        )
+        const wrong = yield* Effect.flip(move({ order: "none" as never }))
+        expect(wrong.message).toContain('order is keep or relaxed, and not "none"')
+      })
+    )
+  })
+})
