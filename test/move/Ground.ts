@@ -1,4 +1,5 @@
 /** Where a stream is moved back and forth: two clusters with two topics each, and the control stream. */
+import type { MoveTools } from "leat"
 import { type Kafka, startKafka } from "@leat/brokers"
 import { confluent } from "@leat/confluent"
 import { kafkajs } from "@leat/kafkajs"
@@ -35,6 +36,8 @@ export interface GroundOptions {
   readonly nodes: 1 | 3
   /** Whether no process reaches a cluster all the time, and each has a spill. */
   readonly hasOutages: boolean
+  /** Whether moves keep the order of keys. */
+  readonly order: MoveTools.MoveOrder
 }
 
 export interface Ground {
@@ -44,6 +47,7 @@ export interface Ground {
   readonly kafkas: ReadonlyArray<Kafka>
   /** Where the disks of spills are; undefined: there are no outages. */
   readonly disks: string | undefined
+  readonly order: MoveTools.MoveOrder
 }
 
 /** The variable of a document that says which disk is that of a process. */
@@ -52,7 +56,7 @@ export const diskVariable = "LEAT_DISK"
 /** Starts the brokers; ends them with its scope. */
 export const groundIn = (
   folder: string,
-  { pair, driver, nodes, hasOutages }: GroundOptions
+  { pair, driver, nodes, hasOutages, order }: GroundOptions
 ): Effect.Effect<Ground, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const kafkas: Array<Kafka> = []
@@ -76,7 +80,7 @@ export const groundIn = (
     const near = pair === "kafka" ? yield* kafkaThrough("kafkajs") : logIn("near")
     const far = pair === "logs" ? logIn("far") : yield* kafkaThrough(pair === "kafka" ? "confluent" : "kafkajs")
     const disks = hasOutages ? join(folder, "disks") : undefined
-    return { clusters: { near, far }, control: pair === "kafka" ? near : logIn("control"), kafkas, disks }
+    return { clusters: { near, far }, control: pair === "kafka" ? near : logIn("control"), kafkas, disks, order }
   })
 
 const startedKafka = (nodes: 1 | 3): Effect.Effect<Kafka, Error, Scope.Scope> =>

@@ -252,7 +252,14 @@ export class Mover {
     const asked = Effect.suspend(() => {
       const document = documentAt(this.#version + 1, to, this.#ground)
       const reason = `move ${index + 1}`
-      return MoveTools.start(control, { ...tool, reason, document, streams: [stream], partitions: to.partitions })
+      return MoveTools.start(control, {
+        ...tool,
+        reason,
+        document,
+        streams: [stream],
+        partitions: to.partitions,
+        order: this.#ground.order
+      })
     })
     return Effect.gen({ self: this }, function* () {
       const version = yield* this.#asked("a move is begun", asked)

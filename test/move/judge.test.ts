@@ -177,6 +177,17 @@ describe("the judge of a stream that was moved", () => {
     expect((await judge(rows, { members: members(again) })).violation).toBe("2 were handled again, and 0 can have been")
   })
 
+  it("finds no order between epochs where moves give it up, and that of each", async () => {
+    const members = (of: ReadonlyArray<Event>) => [writer, readerOf("one", of), readers[1] as Member]
+    const attempts = { ...nothing, isRelaxed: true }
+    const later = [...events.slice(4), ...events.slice(0, 4)]
+    expect((await judge(rows, { members: members(later), attempts })).violation).toBeUndefined()
+    expect((await judge(rows, { members: members(later) })).violation).toContain("for the first time behind")
+    expect((await judge(rows, { members: members(swapped(events, 5)), attempts })).violation).toContain(
+      `group one handled event ${events[5]?.text} of k1 for the first time behind`
+    )
+  })
+
   it("finds an event that a group was given garbled", async () => {
     const garbled = { ...eventOf(4), text: `${events[4]?.text}0` }
     const { violation } = await judge(rows, {

@@ -1,4 +1,4 @@
-// `npm run prove -- [crash|spill|retries|move|move-worlds|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver`, `--nodes` and `--outages` for moves, and `--share` for mutants: the long proofs. Each is a program of its own,
+// `npm run prove -- [crash|spill|retries|move|move-worlds|corrupt|simulation|day|hostile|topics|memory|isolation|model|mutants|chaos] [--n N] [--minutes M] [--seed S] [--json]`, with `--pair`, `--driver`, `--nodes`, `--outages` and `--order` for moves, and `--share` for mutants: the long proofs. Each is a program of its own,
 // which a fault may bring down. Exit code 0: proven; 3: a violation, and how to see it again; 2: a wrong call.
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -13,12 +13,14 @@ const ownFlags = {
   nodes: ["1", "3"],
   /** Whether no process reaches a cluster all the time, and each has a spill. */
   outages: ["none", "spilled"],
+  /** Whether moves keep the order of keys. */
+  order: ["keep", "relaxed"],
   /** Of the mutants: of each four days one after the other, by the seed of the day. */
   share: ["all", "quarter"]
 } as const
 type OwnFlag = keyof typeof ownFlags
-const ownNames = ["pair", "driver", "nodes", "outages", "share"] as const
-const movesOwn = ["pair", "driver", "nodes", "outages"] as const
+const ownNames = ["pair", "driver", "nodes", "outages", "order", "share"] as const
+const movesOwn = ["pair", "driver", "nodes", "outages", "order"] as const
 
 interface Proof {
   readonly name: string
@@ -265,6 +267,7 @@ function readArguments() {
         driver: { type: "string" },
         nodes: { type: "string" },
         outages: { type: "string" },
+        order: { type: "string" },
         share: { type: "string" },
         json: { type: "boolean", default: false }
       },
