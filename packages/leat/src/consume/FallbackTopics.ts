@@ -113,12 +113,20 @@ export class FallbackTopics<T> {
           if (this.#read.has(name)) continue
           const one = this.#made(name, isFirst)
           this.#read.set(name, one)
+          if (isFirst && this.#before.trouble !== undefined) yield* this.#tellUnknown(name, this.#before.trouble)
           yield* Effect.forkIn(one.topic.read, readers, { startImmediately: true })
           yield* Effect.forkIn(one.sides.run, readers, { startImmediately: true })
         }
         yield* this.#wake.idleFor(lookMs)
       }
     })
+  }
+
+  #tellUnknown(name: string, why: string): Effect.Effect<void> {
+    const { group, stream, topic } = this.#options
+    return Telemetry.warn(
+      `it is not known whether the group ${group} of ${stream} has read ${topic} before, so it is given all of ${name} that it has not settled: ${why}`
+    )
   }
 
   /** The topics that are there. Whatever a driver does of the question: it is asked again. */

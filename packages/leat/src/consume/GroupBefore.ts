@@ -4,22 +4,17 @@
  */
 import { Cause, Clock, Effect, Exit } from "effect"
 import { textOfThrown } from "../given/thrown.ts"
-import * as Telemetry from "../Telemetry.ts"
 import { type From, type Transport, TransportError } from "../transport/index.ts"
 
 /** How long an answer is waited for, in milliseconds: the stream is not read before. */
 const answerMs = 30_000
 
 export class GroupBefore {
-  readonly #who: string
+  /** Why it is not known, as it was asked. */
+  trouble: string | undefined
   #isAsked = false
   #isKnown = true
   #begunAtMs = 0
-
-  /** `who`: whose begin it is, for a line of the log. */
-  constructor(who: string) {
-    this.#who = who
-  }
 
   /** Before the group is joined: a member that was given a partition makes it known. Where there is no answer it counts as known, so that nothing is passed over. */
   ask(transport: Transport, topic: string, group: string, from: From): Effect.Effect<void> {
@@ -31,11 +26,7 @@ export class GroupBefore {
       if (Exit.isSuccess(exit)) return void (this.#isKnown = exit.value.some(({ settled }) => settled !== undefined))
       const error = Cause.squash(exit.cause)
       this.#isKnown = !(error instanceof TransportError && error.reason === "UnknownTopic")
-      if (!this.#isKnown) return
-      const why = error instanceof TransportError ? error.message : textOfThrown(error)
-      yield* Telemetry.warn(
-        `it is not known whether ${this.#who} has read ${topic} before, so it is given all that its stream has fallen back to and it has not settled: ${why}`
-      )
+      if (this.#isKnown) this.trouble = error instanceof TransportError ? error.message : textOfThrown(error)
     })
   }
 

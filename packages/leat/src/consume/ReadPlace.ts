@@ -106,7 +106,7 @@ export class ReadPlace<T> implements CaughtSource {
     this.#isWanted = isWanted
     this.#stays = new Set(parts.fallbacks.map(({ cluster }) => cluster))
     this.#who = `the group ${group} of ${stream}`
-    this.#before = new GroupBefore(this.#who)
+    this.#before = new GroupBefore()
     this.#wake = new Wake(scheduler)
     this.#again = new Wake(scheduler)
     this.#asked = new Wake(scheduler)
@@ -254,7 +254,10 @@ export class ReadPlace<T> implements CaughtSource {
     })
   }
 
+  /** Nobody asks where nothing can ever fall back. */
   #askBefore({ transport }: Reading<T>): Effect.Effect<void> {
+    const { fallbacks, whereabouts } = this.#parts
+    if (fallbacks.length === 0 && whereabouts === undefined) return Effect.void
     return this.#before.ask(transport, this.place.topic, this.#parts.options.group, this.#own.from)
   }
 

@@ -263,6 +263,27 @@ describe("a subscription of a stream that fell back", () => {
       )
     })
 
+  it("is asked for by nobody where nothing falls back", () => {
+    const places = fallbackPlaces()
+    const asked: Array<string> = []
+    const far = ({ bounds }: Transport): Partial<Transport> => ({
+      bounds: (topic, asker) => {
+        if (asker !== undefined) asked.push(asker)
+        return bounds(topic, asker)
+      }
+    })
+    story(
+      Effect.gen(function* () {
+        const policy = [{ on: ["Rejected"], then: "drop" }]
+        const { notes } = yield* openFalling(places, { policy, back: "none", far })
+        yield* notes.publish(note("k", "0"))
+        yield* notes.handle("g", () => Effect.void, { from: "latest" })
+        yield* Effect.sleep("2 minutes")
+        expect(asked).toEqual([])
+      })
+    )
+  })
+
   it("is given to a new group from where it began, however late the other cluster is found", () => {
     const places = fallbackPlaces()
     const error = new TransportError({
