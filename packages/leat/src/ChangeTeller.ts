@@ -45,6 +45,7 @@ export class ChangeTeller {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     const waiting = this.#waiting
     this.#waiting = undefined
+    this.#atOnce = 0
     this.#tellMore("since")
     return waiting === undefined ? Effect.void : Fiber.interrupt(waiting)
   })

@@ -39,6 +39,10 @@ describe("a state that comes and goes", () => {
     expect(lines.at(-1)).toBe("2000 on")
   })
 
+  it("is told at once again by who watches it when another has stopped", () => {
+    expect(told([10, 20, 100, 110], 500, 50)).toEqual(["10 on", "20 off", "100 on", "110 off"])
+  })
+
   it("says how it is when nobody watches it any more", () => {
     expect(told([1, 2, 3], 20)).toEqual(["1 on", "2 off", "20 on; this has changed once more since"])
     expect(told([1, 2, 3], 2000, 20)).toEqual(["1 on", "2 off", "20 on; this has changed once more since"])

@@ -21,6 +21,8 @@ export type Sighting = "first" | "copy" | "late" | "dropped"
 export class BucketAudit {
   readonly #missing = new Ranges<Finding>()
   readonly #dropped = new Ranges<Finding>()
+  /** Announced as dropped, whether it is there or not. */
+  readonly #announced = new Ranges<Finding>()
   /** The latest that a record of it says: 0 where none says any. */
   epoch = 0
   /** From how many places something was known to be taken away when its last record was read. */
@@ -58,6 +60,11 @@ export class BucketAudit {
     return end - from - lengthOf(this.#missing.within(from, end)) - this.droppedWithin(from, end)
   }
 
+  /** How many of [from, to) are announced as dropped. */
+  announcedWithin(from: number, to: number): number {
+    return lengthOf(this.#announced.within(from, to))
+  }
+
   /** How many of [from, to) are announced as dropped, and not there. */
   droppedWithin(from: number, to: number): number {
     return lengthOf(this.#dropped.within(from, to))
@@ -80,18 +87,20 @@ export class BucketAudit {
     return this.#dropped.take(seq, seq + 1).length > 0 ? "dropped" : "copy"
   }
 
-  /** Sequences [from, to) are announced as dropped. Returns how many of them are there all the same. */
+  /** Sequences [from, to) are announced as dropped. Returns how many of them are there all the same, of which no record before has said so. */
   announce(from: number, to: number, finding: Finding): number {
+    // A notice whose record has no answer is repeated by the next one.
+    const before = this.announcedWithin(from, to) - this.droppedWithin(from, to)
+    this.#announced.take(from, to)
+    this.#announced.add(from, to, finding)
     this.#missing.add(this.#next, from, finding)
     this.#next = Math.max(this.#next, from)
     const known = Math.min(to, this.#next)
     for (const range of this.#missing.take(from, known)) this.#dropped.add(range.from, range.to, finding)
-    let there = known - from
-    for (const range of this.#dropped.within(from, known)) there -= range.to - range.from
     this.#dropped.add(known, to, finding)
     if (to > known) this.#lastMs = finding.timeMs
     this.#next = Math.max(this.#next, to)
-    return there
+    return to - from - this.droppedWithin(from, to) - before
   }
 }
 

@@ -217,20 +217,20 @@ export class SequenceAudit {
     const stream = announced?.stream ?? this.nameOf(tag)
     const shown = this.#shown(publication, stream, announced, taken)
     const { dropped, droppedRanges, missing, between, ends, tail, unauditable, known } = shown
-    const { ofBetween, ofTail, unclear } = shown.unsaid
+    const { ofBetween, ofTail, unclearBetween, unclear } = shown.unsaid
     const state = announced?.state ?? "elsewhere"
     // The gap of a dead letter is announced when that is stored; until then it has the fate of what is on its way.
     const ofLetters = state === "closed" ? 0 : Math.min(between - ofBetween, announced?.deadLettering ?? 0)
     // What a fallback has stays there, or is sent on by whoever holds it: it may be missing here, whatever has become of this process. Where the
     // fallback was read it is not.
     const fellBack = this.#isFallbackRead ? 0 : (announced?.fellBack ?? 0)
-    const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)
+    const ofFallback = Math.min(between - ofBetween - unclearBetween - ofLetters, fellBack)
     // What it has left in a spill the next process sends.
     const elsewhere = (announced?.spilled ?? 0) + fellBack - ofFallback
     const isOver = state === "closed" || state === "gone"
     const ofSpill = isOver ? Math.min(tail - ofTail - unclear, elsewhere) : 0
     const onItsWay = tail + ofLetters - ofSpill
-    const unseen = eventsOf(missing) - ofBetween - ofLetters - ofFallback
+    const unseen = eventsOf(missing) - ofBetween - unclearBetween - ofLetters - ofFallback
     const verdict = {
       stream,
       incarnation,
@@ -284,7 +284,7 @@ export class SequenceAudit {
     const behind = eventsOf(ends)
     const tail = announced?.isElsewhere === true ? this.#tailHere(announced, buckets, ends, named.there) : behind
     const unauditable = gaps.unauditable + last.unclear
-    const unsaid = droppedUnsaid(announced && { ...announced, said: announced.unannounced && named.events }, {
+    const unsaid = droppedUnsaid(announced && { ...announced, said: announced.unannounced && named }, {
       listed: total(dropped),
       listedAndStored: droppedAndStored,
       unlisted,
@@ -302,7 +302,7 @@ export class SequenceAudit {
       ends,
       tail,
       unsaid,
-      unauditable: unauditable + unlisted - unsaid.ofUnlisted + unsaid.unclear,
+      unauditable: unauditable + unlisted - unsaid.ofUnlisted + unsaid.unclear + unsaid.unclearBetween,
       known: unsaid.all + eventsOf(said) + eventsOf(saidAtEnd)
     }
   }

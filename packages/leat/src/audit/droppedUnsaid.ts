@@ -12,8 +12,8 @@ export interface CountedDrops {
   readonly droppedMayBeStored: number
   /** Whether it has written other epochs of the stream elsewhere. */
   readonly isElsewhere: boolean
-  /** How many more it has named when it was closed; undefined: it has not said. */
-  readonly said: number | undefined
+  /** How many more it has named when it was closed, and how many of them are there all the same; undefined: it has not said. */
+  readonly said: { readonly events: number; readonly there: number } | undefined
 }
 
 /** What the records show, less what it has named. */
@@ -39,7 +39,8 @@ export interface UnsaidDrops {
   readonly ofUnlisted: number
   readonly ofBetween: number
   readonly ofTail: number
-  /** Of the tail: dropped or lost, and nobody can tell which. */
+  /** Dropped or lost, and nobody can tell which: of what is between records, and of the tail. */
+  readonly unclearBetween: number
   readonly unclear: number
   /** All that was dropped and not announced. */
   readonly all: number
@@ -47,17 +48,17 @@ export interface UnsaidDrops {
 
 /**
  * A lane announces its drops with the next record that it stores, so what a closed process has not announced stands at the end of its buckets. It names
- * them when it is closed; what it does not name then is what its spill or its fallback has given up.
+ * them when it is closed (`ofNamed`).
  *
  * Of a process that has named none, of a version that did not or because they were too many, also what was sent without an answer may stand there. It may have
  * arrived as well, and then hide as many events of other buckets that are lost: so nobody can tell.
  */
 export function droppedUnsaid(counted: CountedDrops | undefined, shown: ShownGaps): UnsaidDrops {
-  if (counted === undefined) return { ofUnlisted: 0, ofBetween: 0, ofTail: 0, unclear: 0, all: 0 }
+  if (counted === undefined) return { ofUnlisted: 0, ofBetween: 0, ofTail: 0, unclearBetween: 0, unclear: 0, all: 0 }
   const { state, dropped, droppedMayBeStored, isElsewhere, said } = counted
-  const { listed, listedAndStored, between, behind, tail, isCut } = shown
-  const ended = dropped + droppedMayBeStored - listed - listedAndStored
-  const unsaid = Math.max(0, said === undefined ? dropped - listed : ended - said)
+  if (said !== undefined) return ofNamed(counted, said, shown)
+  const { listed, listedAndStored, between, behind, tail } = shown
+  const unsaid = Math.max(0, dropped - listed)
   // Its ledger counts those that no notice lists; without it nobody can tell what they were.
   const ofUnlisted = Math.min(shown.unlisted, unsaid)
   const unauditable = shown.unauditable + shown.unlisted - ofUnlisted
@@ -68,18 +69,44 @@ export function droppedUnsaid(counted: CountedDrops | undefined, shown: ShownGap
   const first = isClosed ? Math.min(tailMax, unannounced) : 0
   // Drops whose notices were taken away, with what they tell of, explain nothing that is missing between records that are kept.
   const ofBetween = Math.min(between, Math.max(0, unannounced - first - unauditable))
-  // Notices that were taken away, with what they tell of, may be all that it has not named.
-  const isUnclear = isCut && said !== undefined
-  const ofBehind = state === "gone" ? Math.min(tailMax, unannounced - ofBetween) : isUnclear ? 0 : first
+  const ofBehind = state === "gone" ? Math.min(tailMax, unannounced - ofBetween) : first
   const known = ofUnlisted + ofBetween + ofBehind
-  const doubtMax = isClosed && !isElsewhere && said === undefined ? Math.min(tail - ofBehind, droppedMayBeStored) : 0
-  const ofDoubt = Math.max(0, Math.min(doubtMax, ended - known - unauditable))
-  const unclear = isUnclear && !isElsewhere ? first : ofDoubt
+  const doubtMax = isClosed && !isElsewhere ? Math.min(tail - ofBehind, droppedMayBeStored) : 0
+  const ended = dropped + droppedMayBeStored - listed - listedAndStored
+  const unclear = Math.max(0, Math.min(doubtMax, ended - known - unauditable))
+  const all = known + Math.max(0, unsaid - known - unauditable)
+  return { ofUnlisted, ofBetween, ofTail: isElsewhere ? 0 : ofBehind, unclearBetween: 0, unclear, all }
+}
+
+/**
+ * What is left when it has named what no record announces: drops that a record did announce which is gone, or that its spill or its fallback has given up.
+ * Those that are surely not there explain as many that are missing. Of the others nobody knows whether they have arrived. Where records were taken away by
+ * retention, what they announced may have stood elsewhere.
+ */
+function ofNamed(
+  { dropped, droppedMayBeStored, isElsewhere }: CountedDrops,
+  said: NonNullable<CountedDrops["said"]>,
+  { listed, listedAndStored, unlisted, between, behind, tail, unauditable: before, isCut }: ShownGaps
+): UnsaidDrops {
+  const left = Math.max(0, dropped + droppedMayBeStored - listed - listedAndStored - said.events)
+  const ofUnlisted = Math.min(unlisted, left)
+  const unauditable = before + unlisted - ofUnlisted
+  const doubtMax = Math.max(0, droppedMayBeStored - listedAndStored - said.there)
+  const doubt = Math.min(left - ofUnlisted, doubtMax)
+  const sure = left - ofUnlisted - doubt
+  const tailMax = isElsewhere ? behind - tail : tail
+  const sureTail = isCut ? 0 : Math.min(tailMax, sure)
+  const sureBetween = Math.min(between, Math.max(0, sure - sureTail - unauditable))
+  const unclearTail = Math.min(tailMax - sureTail, doubt + (isCut ? sure - sureBetween : 0))
+  const unclearBetween = Math.min(between - sureBetween, Math.max(0, doubt - unclearTail))
+  const unclear = isElsewhere ? 0 : unclearTail
+  const known = ofUnlisted + sureBetween + sureTail
   return {
     ofUnlisted,
-    ofBetween,
-    ofTail: isElsewhere ? 0 : ofBehind,
+    ofBetween: sureBetween,
+    ofTail: isElsewhere ? 0 : sureTail,
+    unclearBetween,
     unclear,
-    all: known + Math.max(0, unsaid - known - (isUnclear ? first : 0) - unauditable)
+    all: known + Math.max(0, sure - sureBetween - sureTail - (isCut ? unclear : 0) - unauditable)
   }
 }

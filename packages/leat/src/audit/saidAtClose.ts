@@ -11,7 +11,7 @@ export interface SaidParts {
 
 export class SaidAtClose {
   readonly #ranges = new Map<number, Array<readonly [from: number, to: number]>>()
-  /** Events that no record announced, and of these such as are there all the same. */
+  /** Events that no record announced, as far as the records are there, and of these such as are there themselves. */
   readonly events: number
   readonly there: number
 
@@ -24,9 +24,10 @@ export class SaidAtClose {
       own.push([from, to])
       this.#ranges.set(bucket, own)
       const audit = buckets.get(bucket)
-      // A marker that nobody had an answer for may have arrived.
-      events += to - from - (audit?.droppedWithin(from, to) ?? 0)
-      there += audit?.presentWithin(from, to) ?? 0
+      // A marker that nobody had an answer for may have arrived, and announces them too.
+      const announced = audit?.announcedWithin(from, to) ?? 0
+      events += to - from - announced
+      there += (audit?.presentWithin(from, to) ?? 0) - announced + (audit?.droppedWithin(from, to) ?? 0)
     }
     for (const own of this.#ranges.values()) own.sort(([one], [other]) => one - other)
     this.events = events

@@ -22,8 +22,8 @@ export class GroupBefore {
       if (this.#isAsked || from === "earliest") return
       this.#isAsked = true
       this.#begunAtMs = yield* Clock.currentTimeMillis
-      const exit = yield* Effect.exit(Effect.timeout(transport.bounds(topic, group), answerMs))
-      if (Exit.isSuccess(exit)) return void (this.#isKnown = exit.value.some(({ settled }) => settled !== undefined))
+      const exit = yield* Effect.exit(Effect.timeout(isKnownIn(transport, topic, group), answerMs))
+      if (Exit.isSuccess(exit)) return void (this.#isKnown = exit.value)
       const error = Cause.squash(exit.cause)
       this.#isKnown = !(error instanceof TransportError && error.reason === "UnknownTopic")
       if (this.#isKnown) this.trouble = error instanceof TransportError ? error.message : textOfThrown(error)
@@ -36,4 +36,13 @@ export class GroupBefore {
     // What fell back since it began is for it, however late the other cluster is found.
     return from === "latest" ? { timeMs: this.#begunAtMs } : from
   }
+}
+
+/** One that began where the topic begins, and has settled nothing, has no position that `bounds` would tell. */
+function isKnownIn(transport: Transport, topic: string, group: string): Effect.Effect<boolean, TransportError> {
+  return Effect.flatMap(transport.bounds(topic, group), (rows) =>
+    rows.some(({ settled }) => settled !== undefined) || transport.groups === undefined
+      ? Effect.succeed(rows.some(({ settled }) => settled !== undefined))
+      : Effect.map(transport.groups(topic), (names) => names.includes(group))
+  )
 }

@@ -58,6 +58,11 @@ export class Source<T> {
     this.#settings = settings
   }
 
+  /** Signs that it was given are watched by others too. */
+  get #close(): Effect.Effect<void> {
+    return this.#options.signs === undefined ? (this.signs.close ?? Effect.void) : Effect.void
+  }
+
   #newSigns(): Signs {
     const { context, group, stream } = this.#options
     const who = `the group ${group} of ${stream}`
@@ -151,7 +156,7 @@ export class Source<T> {
    * joins the group again, with growing delays; fails only where trying again is of no use.
    */
   readonly run: Effect.Effect<never, TransportError> = Effect.gen({ self: this }, function* () {
-    yield* Effect.addFinalizer(() => Effect.andThen(this.#aside.close, this.signs.close ?? Effect.void))
+    yield* Effect.addFinalizer(() => Effect.andThen(this.#aside.close, this.#close))
     const clock = yield* Clock.Clock
     let failures = 0
     for (;;) {

@@ -3,7 +3,7 @@
  * partition that shares a bucket with it. One whose move need not keep order is read beside them.
  */
 import type { Place } from "./ControlRecord.ts"
-import { endsOf, type Epoch, isSamePlace, type Placement } from "./Placement.ts"
+import { endsOf, type Epoch, isSamePlace, isSameTopic, type Placement } from "./Placement.ts"
 
 /** The position of a group: the first one that it has not settled. Older than it was does no harm. */
 export type SettledOf = (place: Place, partition: number) => number
@@ -27,7 +27,10 @@ export function readableIn(
   for (const [index, epoch] of epochs.entries()) {
     if (!isSamePlace(epoch.place, place) || isPassed(epoch, partition, settledOf)) continue
     const begin = epoch.begin?.[partition]
-    const waitsFor = epoch.isRelaxed === true && !keepsOrder ? [] : epochs.slice(0, index)
+    const earlier = epochs.slice(0, index)
+    // A group has one position in a partition: in the same topic, also with another count of partitions, nothing can be passed over.
+    const waitsFor =
+      epoch.isRelaxed === true && !keepsOrder ? earlier.filter((one) => isSameTopic(one.place, place)) : earlier
     if (begin === undefined || !waitsFor.every((one) => isBehind(one, epoch, partition, settledOf))) return undefined
     const from = Math.max(settledOf(place, partition), begin)
     return { epoch: epoch.epoch, from, end: epoch.end?.[partition], isLate: epoch.phase === "abandoned" }

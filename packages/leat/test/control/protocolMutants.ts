@@ -78,8 +78,8 @@ export const protocolMutants: ReadonlyArray<ProtocolMutant> = [
     edits: [
       {
         file: "readable",
-        find: "[] : epochs.slice(0, index)",
-        replace: "[] : epochs.slice(Math.max(0, index - 1), index)"
+        find: "const earlier = epochs.slice(0, index)",
+        replace: "const earlier = epochs.slice(Math.max(0, index - 1), index)"
       }
     ],
     in: "on",

@@ -60,6 +60,9 @@ const stream = "test.notes"
 /** Of those without fallbacks: moves may give up the order of their stream. */
 const relaxedShare = 0.3
 
+/** In so many a group stands for minutes. */
+const standsShare = 0.3
+
 /** Which of the groups says that it begins with what is new. */
 const fromLatest = "two"
 
@@ -128,6 +131,9 @@ export function moveWorld(seed: number): MoveWorld {
   const hasFallbacks = staysAt.size > 0
   const ofOrder = seededRandom(seed * 15_485_863 + 3)
   const isRelaxedWorld = !hasFallbacks && ofOrder() < relaxedShare
+  /** For so long, in milliseconds, a group handles nothing, and is moves behind; 0: it never stands. */
+  const standsMs = ofOrder() < standsShare ? Math.floor(20_000 + ofOrder() * 200_000) : 0
+  let isStanding = standsMs > 0
   /** They outlive their processes. */
   const disks: Array<PowerLossBroker> = []
   const wrong: Array<string> = []
@@ -163,6 +169,8 @@ export function moveWorld(seed: number): MoveWorld {
         ...(hasFallbacks ? { third: { transport: "third" } } : {})
       },
       policies,
+      // A group that stands is killed with its process as often as that is, and no record is at fault.
+      ...(standsMs > 0 ? { subscriptions: [{ match: { stream: "*" }, crashLoop: 1000 }] } : {}),
       routes: [
         {
           match: { stream: "*" },
@@ -239,7 +247,7 @@ export function moveWorld(seed: number): MoveWorld {
         notes.handle(
           group,
           ({ key }, { id }) =>
-            Effect.suspend(() => {
+            Effect.flatMap(stands(group), () => {
               if (id === undefined || gate.isDead) return Effect.void
               const { incarnation, seq } = id
               handled.get(group)?.push({ id: idText(id), lane: `${incarnation}/${key}`, seq })
@@ -257,6 +265,11 @@ export function moveWorld(seed: number): MoveWorld {
     processes.push(process)
     return process
   })
+
+  const stands = (group: string) =>
+    Effect.gen(function* () {
+      while (group === fromLatest && isStanding && !isHealed) yield* Effect.sleep(1000)
+    })
 
   const publish = (notes: EventStream<Note>, told: Set<string>, leat: OpenLeat) =>
     Effect.gen(function* () {
@@ -304,6 +317,12 @@ export function moveWorld(seed: number): MoveWorld {
       )
     for (const { cluster, topic, partitions } of places) yield* transportAt(cluster).ensure({ topic, partitions })
     let here = places[0] as Place
+    yield* Effect.forkScoped(
+      Effect.delay(
+        Effect.sync(() => void (isStanding = false)),
+        standsMs
+      )
+    )
     // The group of which each process says that it begins with what is new: it was there before anything was published, and is given all.
     yield* Effect.scoped(
       transportAt(here.cluster)

@@ -4,6 +4,7 @@ import { ControlTools, Leat, MemoryBroker, memoryDriver, memoryTransport, MoveTo
 import { simulate } from "leat/testing"
 import { describe, expect, it } from "vitest"
 import { noteContract } from "../contracts/Note.ts"
+import { grow } from "../publish/grownSpills.ts"
 
 const fleet = (isCompacted: boolean) => {
   const brokers = { near: new MemoryBroker({ partitions: 2 }), far: new MemoryBroker({ partitions: 2 }) }
@@ -13,24 +14,24 @@ const fleet = (isCompacted: boolean) => {
     { ...memoryDriver(brokers.far), name: "far" },
     { ...memoryDriver(control), name: "control" }
   ]
-  const document = (version: number, cluster: "near" | "far") =>
+  const place = (version: number, cluster: "near" | "far", topic = "notes") =>
     JSON.stringify({
       version,
       clusters: { near: { transport: "near" }, far: { transport: "far" } },
-      routes: [{ match: { stream: "*" }, to: [{ cluster, topic: "notes" }] }]
+      routes: [{ match: { stream: "*" }, to: [{ cluster, topic }] }]
     })
   const contract = { ...noteContract(), compacted: isCompacted }
   const tool = { author: "tool", reason: "another cluster", drivers }
   const move = (given: Partial<MoveTools.MoveAsked>) =>
     MoveTools.start(memoryTransport(control), {
       ...tool,
-      document: document(2, "far"),
+      document: place(2, "far"),
       streams: [contract.stream],
       foreignWritersStopped: true,
       withoutState: true,
       ...given
     })
-  return { control, contract, drivers, document, tool, move }
+  return { brokers, control, contract, drivers, place, tool, move }
 }
 
 function story(tell: Effect.Effect<void, unknown, Scope.Scope>): void {
@@ -44,8 +45,8 @@ const moved = (order: MoveTools.MoveOrder | undefined, isCompacted = false) => {
   let whileTheyStand: ReadonlyArray<string> = []
   story(
     Effect.gen(function* () {
-      const { control, contract, drivers, document, tool, move } = fleet(isCompacted)
-      yield* ControlTools.apply(memoryTransport(control), { ...tool, document: document(1, "near") })
+      const { control, contract, drivers, place, tool, move } = fleet(isCompacted)
+      yield* ControlTools.apply(memoryTransport(control), { ...tool, document: place(1, "near") })
       const opened = Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } })
       const notes = yield* (yield* opened).stream(contract)
       const isOver = yield* Deferred.make<void>()
@@ -95,11 +96,53 @@ describe("a move that gives up order", () => {
     expect(moved("relaxed", true)).toEqual({ standing: 0, before: 10, after: 10 })
   })
 
+  it("waits for what is left in the same topic, which has got more partitions since: a group has one position there", () => {
+    const texts: Array<string> = []
+    story(
+      Effect.gen(function* () {
+        const { control, contract, drivers, brokers, place, tool, move } = fleet(false)
+        yield* ControlTools.apply(memoryTransport(control), { ...tool, document: place(1, "near") })
+        const leat = yield* Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } })
+        const notes = yield* leat.stream(contract)
+        const isOver = yield* Deferred.make<void>()
+        yield* notes.handle("g", ({ text }) =>
+          Effect.andThen(
+            text.startsWith("1") ? Deferred.await(isOver) : Effect.void,
+            Effect.sync(() => void texts.push(text))
+          )
+        )
+        // Of keys whose partition was there before: a group of the memory broker has those that there were when it came.
+        const publish = (what: number) =>
+          Effect.forEach(Array.from({ length: 8 }).keys(), (at) =>
+            notes.publish({ key: `k${at}`, text: `${what} ${at}` }, { level: "stored" })
+          )
+        yield* Effect.sleep("5 seconds")
+        yield* publish(1)
+        yield* move({ document: place(2, "far") })
+        yield* Effect.sleep("1 minute")
+        yield* publish(2)
+        yield* move({ document: place(3, "near", "other") })
+        yield* Effect.sleep("1 minute")
+        yield* publish(3)
+        grow(brokers.far, 4)
+        yield* move({ document: place(4, "far"), order: "relaxed" })
+        yield* Effect.sleep("1 minute")
+        yield* publish(4)
+        yield* Effect.sleep("1 minute")
+        expect(texts).toEqual([])
+        yield* Deferred.succeed(isOver, undefined)
+        yield* Effect.sleep("10 minutes")
+      })
+    )
+    const count = (what: number) => texts.filter((text) => text.startsWith(`${what} `)).length
+    expect([1, 2, 3, 4].map(count)).toEqual([8, 8, 8, 8])
+  })
+
   it("is refused where the tool knows that the contract is compacted, and for a word that is none", () => {
     story(
       Effect.gen(function* () {
-        const { control, contract, drivers, document, tool, move } = fleet(true)
-        yield* ControlTools.apply(memoryTransport(control), { ...tool, document: document(1, "near") })
+        const { control, contract, drivers, place, tool, move } = fleet(true)
+        yield* ControlTools.apply(memoryTransport(control), { ...tool, document: place(1, "near") })
         const leat = yield* Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } })
         yield* (yield* leat.stream(contract)).publish({ key: "k", text: "1" })
         const info = {

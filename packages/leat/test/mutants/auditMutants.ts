@@ -4,6 +4,8 @@ const model = { foundBy: "audit/model.test.ts", test: "finds what was drawn" } a
 const crashLoss = { foundBy: "ledger/crashLoss.test.ts", test: "is never less than what is lost" } as const
 const published = "audit/published.test.ts"
 const closedInOutage = (test: string) => ({ foundBy: "audit/closedInOutage.test.ts", test }) as const
+const takenAway = { foundBy: "audit/takenAway.test.ts", test: "misses as many, or says that nobody can tell" } as const
+
 const named = { foundBy: "audit/closedInOutage.test.ts", test: "whatever it gave up and whatever of that" } as const
 
 const movedTo = (test: string) => ({ foundBy: "audit/movedStreams.test.ts", test }) as const
@@ -43,8 +45,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit takes what was given up and announced for what is not there",
     file: "audit/droppedUnsaid.ts",
-    find: ` - listed - listedAndStored`,
-    replace: ` - listed`,
+    find: `droppedMayBeStored - listed - listedAndStored - said.events`,
+    replace: `droppedMayBeStored - listed - said.events`,
     ...closedInOutage("whose drops were announced")
   },
   {
@@ -101,8 +103,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit believes that what is announced as dropped is not there",
     file: "audit/BucketAudit.ts",
-    find: `let there = known - from`,
-    replace: `let there = 0 * known`,
+    find: `return to - from - this.droppedWithin(from, to) - before`,
+    replace: `return 0 * before`,
     ...model
   },
   {
@@ -459,8 +461,8 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was given up and has arrived explains what is lost elsewhere",
     file: "audit/droppedUnsaid.ts",
-    find: `said === undefined ? dropped - listed : ended - said`,
-    replace: `dropped + droppedMayBeStored - listed`,
+    find: `listed - listedAndStored - said.events)`,
+    replace: `listed - listedAndStored)`,
     ...named
   },
   {
@@ -547,5 +549,26 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     find: `if (place.back === "stay" && clusters.has(cluster)) found.add`,
     replace: `if (place.back === "stay" && !clusters.has(cluster)) found.add`,
     ...movedTo("what stays in a fallback")
+  },
+  {
+    name: "what may have arrived is surely not there, where its notice is gone",
+    file: "audit/droppedUnsaid.ts",
+    find: `const doubt = Math.min(left - ofUnlisted, doubtMax)`,
+    replace: `const doubt = Math.min(0, doubtMax)`,
+    ...takenAway
+  },
+  {
+    name: "a notice that is repeated counts what is there once more",
+    file: "audit/BucketAudit.ts",
+    find: `return to - from - this.droppedWithin(from, to) - before`,
+    replace: `return to - from - this.droppedWithin(from, to)`,
+    ...takenAway
+  },
+  {
+    name: "what is named and was announced counts twice",
+    file: "audit/saidAtClose.ts",
+    find: `events += to - from - announced`,
+    replace: `events += to - from`,
+    ...takenAway
   }
 ]

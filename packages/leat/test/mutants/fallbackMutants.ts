@@ -107,8 +107,8 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "what an event's fallback has is told missing",
     file: "audit/SequenceAudit.ts",
-    find: `const ofFallback = Math.min(between - ofBetween - ofLetters, fellBack)`,
-    replace: `const ofFallback = Math.min(between - ofBetween - ofLetters, 0)`,
+    find: `const ofFallback = Math.min(between - ofBetween - unclearBetween - ofLetters, fellBack)`,
+    replace: `const ofFallback = Math.min(between - ofBetween - unclearBetween - ofLetters, 0)`,
     foundBy: "audit/published.test.ts",
     test: "takes what a fallback has"
   },
@@ -131,10 +131,18 @@ export const fallbackMutants: ReadonlyArray<Mutant> = [
   {
     name: "a group that is known is not given what fell back while no consumer ran, where a new one begins with what is new",
     file: "consume/GroupBefore.ts",
-    find: `this.#isKnown = exit.value.some(({ settled }) => settled !== undefined)`,
-    replace: `this.#isKnown = false`,
+    find: `return void (this.#isKnown = exit.value)`,
+    replace: `return void (this.#isKnown = false)`,
     foundBy: stays,
     test: "comes to be while no consumer runs"
+  },
+  {
+    name: "a group that began in an empty stream is not known",
+    file: "consume/GroupBefore.ts",
+    find: `names.includes(group)`,
+    replace: `names.length < 0 && names.includes(group)`,
+    foundBy: stays,
+    test: "was there when the stream was empty"
   },
   {
     name: "a group is asked for when it has joined",

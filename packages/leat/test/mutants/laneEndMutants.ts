@@ -250,5 +250,14 @@ export const laneEndMutants: ReadonlyArray<Mutant> = [
     replace: ``,
     foundBy: "ChangeTeller.test.ts",
     test: "when nobody watches it any more"
+  },
+  {
+    name: "who stops watching a state has the others told late",
+    file: "ChangeTeller.ts",
+    find: `    this.#atOnce = 0
+    this.#tellMore("since")`,
+    replace: `    this.#tellMore("since")`,
+    foundBy: "ChangeTeller.test.ts",
+    test: "is told at once again"
   }
 ]
