@@ -27,6 +27,8 @@ export class BucketAudit {
   epoch = 0
   /** From how many places something was known to be taken away when its last record was read. */
   cuts = 0
+  /** Whether a record of it was read. A notice says nothing of where what is behind it stands. */
+  isSeen = false
   #next = 0
   #lastMs = Number.NEGATIVE_INFINITY
   /** Of its last record, and the highest sequence that stands there. */
@@ -72,6 +74,7 @@ export class BucketAudit {
 
   /** A record has the sequence. Everything below it that is not known is missing, until it comes or is announced. */
   see(seq: number, finding: Finding): Sighting {
+    this.isSeen = true
     if (finding.partition !== this.#partition) this.#highest = -1
     this.#partition = finding.partition
     const isBehind = seq < this.#highest

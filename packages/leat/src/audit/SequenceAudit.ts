@@ -317,9 +317,11 @@ export class SequenceAudit {
     const ends: Array<SequenceRange> = []
     let unclear = 0
     for (const [bucket, next] of sequences) {
-      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY, cuts = 0 } = buckets.get(bucket) ?? {}
+      const audit = buckets.get(bucket)
+      const { next: from = 0, lastMs = Number.NEGATIVE_INFINITY, cuts = 0 } = audit ?? {}
       if (from >= next) continue
-      const isCut = this.#since === undefined ? from === 0 && this.#isAnyCut : this.#isCutSince(cuts, bucket)
+      const isCut =
+        this.#since === undefined ? audit?.isSeen !== true && this.#isAnyCut : this.#isCutSince(cuts, bucket)
       if (cut.size > 0 || isCut || lastMs < beforeMs) unclear += next - from
       else ends.push({ incarnation, stream, bucket, from, to: next })
     }
@@ -336,6 +338,7 @@ export class SequenceAudit {
   ): boolean {
     const audit = bucketOf(publication, id.bucket)
     const sighting = audit.see(id.seq, this.#findingAt(audit, id.bucket, partition, timeMs, epoch))
+    audit.cuts = this.#cuts.length
     if (sighting === "copy") {
       this.tally.copies++
       this.#sample("copy", { ...id, stream: this.nameOf(id.stream) })
@@ -367,9 +370,8 @@ export class SequenceAudit {
 
   #findingAt(audit: BucketAudit, bucket: number, partition: number, timeMs: number, epoch = 0): Finding {
     const { isCutAtStart = false, isHoled = false } = this.#partitions.get(partition) ?? {}
-    const isOfNobody = isHoled || (isCutAtStart && audit.next === 0) || this.#mayBeElsewhere(audit, bucket, epoch)
+    const isOfNobody = isHoled || (isCutAtStart && !audit.isSeen) || this.#mayBeElsewhere(audit, bucket, epoch)
     audit.epoch = Math.max(audit.epoch, epoch)
-    audit.cuts = this.#cuts.length
     return { partition, timeMs, sinceMs: audit.lastMs, isTakenAway: isOfNobody }
   }
 

@@ -38,8 +38,8 @@ export class GroupBefore {
   }
 }
 
-/** One that began where the topic begins, and has settled nothing, has no position that `bounds` would tell. */
-function isKnownIn(transport: Transport, topic: string, group: string): Effect.Effect<boolean, TransportError> {
+/** Whether a group was ever given a partition there. One that began where the topic begins, and has settled nothing, has no position that `bounds` would tell. */
+export function isKnownIn(transport: Transport, topic: string, group: string): Effect.Effect<boolean, TransportError> {
   return Effect.flatMap(transport.bounds(topic, group), (rows) =>
     rows.some(({ settled }) => settled !== undefined) || transport.groups === undefined
       ? Effect.succeed(rows.some(({ settled }) => settled !== undefined))

@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit } from "effect"
 import type { Placement } from "../control/Placement.ts"
+import { isKnownIn } from "./GroupBefore.ts"
 import { topicOf } from "./SettledPositions.ts"
 import type { TopicPlace } from "./PlaceEpochs.ts"
 import type { Whereabouts } from "./Whereabouts.ts"
@@ -43,7 +44,7 @@ export function groupBegin(
   })
 }
 
-/** Whether the group has settled something in a place. Asked until it is known: where it is not, nothing may begin that could pass over events. */
+/** Whether the group has begun in a place. Asked until it is known: where it is not, nothing may begin that could pass over events. */
 function hasSettled(
   { cluster, topic }: TopicPlace,
   group: string,
@@ -51,12 +52,12 @@ function hasSettled(
   pauseMs = againMs
 ): Effect.Effect<boolean> {
   if (whereabouts === undefined) return Effect.succeed(false)
-  return Effect.flatMap(whereabouts.transportOf(cluster), (transport) => transport.bounds(topic, group)).pipe(
+  return Effect.flatMap(whereabouts.transportOf(cluster), (transport) => isKnownIn(transport, topic, group)).pipe(
     Effect.scoped,
     Effect.timeout(answerMs),
     Effect.exit,
     Effect.flatMap((exit) => {
-      if (Exit.isSuccess(exit)) return Effect.succeed(exit.value.some(({ settled }) => settled !== undefined))
+      if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
       const error = Cause.squash(exit.cause)
       if (error instanceof TransportError && error.reason === "UnknownTopic") return Effect.succeed(false)
       const why = error instanceof TransportError ? error.message : textOfThrown(error)

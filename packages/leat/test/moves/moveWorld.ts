@@ -266,10 +266,10 @@ export function moveWorld(seed: number): MoveWorld {
     return process
   })
 
-  const stands = (group: string) =>
-    Effect.gen(function* () {
-      while (group === fromLatest && isStanding && !isHealed) yield* Effect.sleep(1000)
-    })
+  const stands = (group: string): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      group === fromLatest && isStanding && !isHealed ? Effect.andThen(Effect.sleep(1000), stands(group)) : Effect.void
+    )
 
   const publish = (notes: EventStream<Note>, told: Set<string>, leat: OpenLeat) =>
     Effect.gen(function* () {

@@ -161,4 +161,33 @@ describe("a move that gives up order", () => {
       })
     )
   })
+
+  it("and one that does not, give all of the new place to a group of what is new that began where the stream was empty", () => {
+    const texts: Array<string> = []
+    story(
+      Effect.gen(function* () {
+        const { control, contract, drivers, place, tool, move } = fleet(false)
+        yield* ControlTools.apply(memoryTransport(control), { ...tool, document: place(1, "near") })
+        const opened = Effect.flatMap(
+          Leat.make({ source: "test", drivers, control: { cluster: { transport: "control" } } }),
+          (leat) => leat.stream(contract)
+        )
+        const notes = yield* opened
+        const reading = Effect.flatMap(opened, (read) =>
+          read.handle("g", ({ text }) => Effect.sync(() => void texts.push(text)), { from: "latest" })
+        )
+        yield* Effect.scoped(Effect.andThen(reading, Effect.sleep("30 seconds")))
+        const publish = (text: string) => notes.publish({ key: "k", text }, { level: "stored" })
+        yield* publish("one")
+        yield* Effect.sleep("10 seconds")
+        yield* move({})
+        yield* Effect.sleep("1 minute")
+        yield* publish("two")
+        yield* Effect.sleep("1 minute")
+        yield* reading
+        yield* Effect.sleep("5 minutes")
+        expect(texts).toEqual(["one", "two"])
+      })
+    )
+  })
 })

@@ -139,7 +139,7 @@ export const auditMutants: ReadonlyArray<Mutant> = [
   {
     name: "an audit misses what retention has taken away",
     file: "audit/SequenceAudit.ts",
-    find: `isHoled || (isCutAtStart && audit.next === 0)`,
+    find: `isHoled || (isCutAtStart && !audit.isSeen)`,
     replace: `isHoled`,
     foundBy: published,
     test: "retention"
@@ -570,5 +570,13 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     find: `events += to - from - announced`,
     replace: `events += to - from`,
     ...takenAway
+  },
+  {
+    name: "a notice says where what is behind it stands",
+    file: "audit/SequenceAudit.ts",
+    find: `audit?.isSeen !== true && this.#isAnyCut`,
+    replace: `from === 0 && this.#isAnyCut`,
+    foundBy: "audit/takenAway.test.ts",
+    test: "retention has taken away behind a late notice"
   }
 ]

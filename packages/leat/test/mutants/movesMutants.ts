@@ -801,5 +801,13 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     replace: `relaxed: { ...maybeSetOf(4, name, listMax), write: () => undefined }`,
     foundBy: "control/controlCodec.test.ts",
     test: "which moves give up order"
+  },
+  {
+    name: "a group that began where the stream was empty is new in a later place",
+    file: "consume/groupBegin.ts",
+    find: `isKnownIn(transport, topic, group)`,
+    replace: `Effect.map(transport.bounds(topic, group), (rows) => rows.some(({ settled }) => settled !== undefined))`,
+    ...ofOrder,
+    test: "began where the stream was empty"
   }
 ]
