@@ -98,6 +98,9 @@ describe("an audit of what a process has left that was closed while its cluster 
         const between = yield* Audit.topic(without(broker, "before 7"), "notes", { ledgers })
         expect(between).toMatchObject({ missing: 1, missingRanges: [{ to: expect.any(Number) as unknown }] })
         expect(between.dropped).toEqual({ unannounced: during })
+        const unnamed = ledgers.map(({ legs, ...one }) => ({ ...one, legs: legs.map(withoutNames) }))
+        const ofNumber = yield* Audit.topic(without(broker, "before 7"), "notes", { ledgers: unnamed })
+        expect(ofNumber).toMatchObject({ missing: 1, missingRanges: [{ to: expect.any(Number) as unknown }] })
 
         const other = new MemoryBroker({ partitions: 1 })
         const doubted = yield* closed(other, stored)

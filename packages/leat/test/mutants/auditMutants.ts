@@ -33,14 +33,14 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     file: "audit/droppedUnsaid.ts",
     find: `Math.min(tail - ofBehind, droppedMayBeStored)`,
     replace: `Math.min(tail - ofBehind, 0)`,
-    ...closedInOutage("tells what it gave up as dropped")
+    ...closedInOutage("nobody can tell")
   },
   {
     name: "an audit takes whatever is not there at the end for what a closed process gave up",
     file: "audit/droppedUnsaid.ts",
     find: `Math.min(doubtMax, ended - known - unauditable)`,
     replace: `tail - ofBehind`,
-    ...closedInOutage("at the end, between others")
+    ...closedInOutage("nobody can tell")
   },
   {
     name: "an audit takes what was given up and announced for what is not there",
@@ -126,14 +126,6 @@ export const auditMutants: ReadonlyArray<Mutant> = [
     file: "audit/Ranges.ts",
     find: `> seq) high = middle`,
     replace: `>= seq) high = middle`,
-    ...model
-  },
-  {
-    name: "an audit reads the notices of copies too",
-    file: "audit/SequenceAudit.ts",
-    find: `if (id !== undefined && !isNew) return false
-`,
-    replace: ``,
     ...model
   },
   {
