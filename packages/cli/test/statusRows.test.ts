@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { spilledNote } from "../src/move/statusRows.ts"
+import { rowsOf, spilledNote } from "../src/move/statusRows.ts"
 
 describe("what spills hold of a stream that moves", () => {
   it("is told with the process that holds it", () => {
@@ -10,4 +10,26 @@ describe("what spills hold of a stream that moves", () => {
       "; spills of places that it leaves hold 1 event of a, 11 events of b, 21 events of c and those of 2 more"
     )
   })
+})
+
+it("says that a move gives up order for as long as something is left of the places before", () => {
+  const place = { cluster: "c", partitions: 1, missing: [], passedOver: [], groups: [] }
+  const epoch = (number: number, phase: "sealed" | "retired" | "open", order: "keep" | "relaxed") => ({
+    ...place,
+    epoch: number,
+    topic: `t${number}`,
+    phase,
+    order
+  })
+  const notesOf = (phase: "sealed" | "retired") =>
+    rowsOf({
+      stream: "s",
+      epochs: [epoch(1, phase, "keep"), epoch(2, "open", "relaxed")],
+      writers: 0,
+      groups: [],
+      spilled: [],
+      isPaused: false
+    }).map((row) => row.at(-1))
+  expect(notesOf("sealed")).toEqual(["", "order relaxed"])
+  expect(notesOf("retired")).toEqual(["", ""])
 })

@@ -27,7 +27,7 @@ export const movesAwaited = Effect.fnUntraced(function* (asked: {
     const nowMs = yield* Clock.currentTimeMillis
     if (nowMs - startMs >= waitMs) {
       const names = late.map(({ stream, epochs }) => {
-        const notes = epochs.map(epochNote).filter((note) => note !== "")
+        const notes = epochs.map((epoch) => epochNote(epoch)).filter((note) => note !== "")
         return `${stream}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`
       })
       const message = `not written in its new place yet: ${names.join(", ")}; the move goes on, and leat move status tells how far it is`

@@ -9,10 +9,13 @@ const namesText = (names: ReadonlyArray<string>): string => {
   return `${names.slice(0, namesMax).join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 }
 
-/** What an epoch waits for, for a person; empty: nothing. */
-export function epochNote({ phase, order, missing, passedOver, groups, trouble }: MoveTools.EpochStatus): string {
+/** What an epoch waits for, for a person; empty: nothing. `isBeside`: whether something may be left of those before it. */
+export function epochNote(
+  { phase, order, missing, passedOver, groups, trouble }: MoveTools.EpochStatus,
+  isBeside = false
+): string {
   const notes: Array<string> = []
-  if (order === "relaxed" && phase !== "retired") notes.push("order relaxed")
+  if (order === "relaxed" && isBeside) notes.push("order relaxed")
   if (phase === "planned") notes.push("not begun")
   if (missing.length > 0) notes.push(`waits for ${namesText(missing)}`)
   const owing = passedOver.filter(({ isOwing }) => isOwing).map(({ member }) => member)
@@ -42,13 +45,16 @@ export function spilledNote(spilled: MoveTools.StreamStatus["spilled"]): string 
 }
 
 export function rowsOf({ stream, epochs }: MoveTools.StreamStatus): ReadonlyArray<ReadonlyArray<string>> {
-  return epochs.map((epoch) => [
+  return epochs.map((epoch, index) => [
     stream,
     String(epoch.epoch),
     `${epoch.cluster}/${epoch.topic}`,
     String(epoch.partitions),
     epoch.phase,
-    epochNote(epoch)
+    epochNote(
+      epoch,
+      epochs.slice(0, index).some(({ phase }) => phase !== "retired")
+    )
   ])
 }
 
