@@ -249,10 +249,10 @@ export const olderSpillMutants: ReadonlyArray<Mutant> = [
     test: "has left a place that is dead"
   },
   {
-    name: "what was sent on from an older spill is never settled where it waits for the control stream",
+    name: "what stands in an older spill whose disk is full is passed over",
     file: "publish/spill/OlderSender.ts",
-    find: `departures === undefined ? Effect.void : provenSoon(departures, this.#proven)`,
-    replace: `departures === undefined ? Effect.void : Effect.void`,
+    find: `if (!(yield* parting.send(sent, part, records, head))) return`,
+    replace: `if (part.at < 0n && !(yield* parting.send(sent, part, records, head))) return`,
     foundBy: "moves/grownSpill.test.ts",
     test: "is sent once where the disk is full"
   }
