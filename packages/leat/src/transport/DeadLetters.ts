@@ -8,9 +8,10 @@ import type { TransportReason } from "../reasons.ts"
 import { type PlainRecord, sizeOf } from "../record/batchOf.ts"
 import * as Telemetry from "../Telemetry.ts"
 import { type Transport, TransportError } from "./index.ts"
+import type { Forwarded } from "./Forwarder.ts"
 import { monotonicMs, Wake } from "../Wake.ts"
 import { lettersRetention } from "./everything.ts"
-import { type Answers, LetterWriter } from "./LetterWriter.ts"
+import { LetterWriter } from "./LetterWriter.ts"
 import { Pauses } from "./Pauses.ts"
 import { StorageWatch } from "./StorageWatch.ts"
 
@@ -163,32 +164,20 @@ export class DeadLetters {
       while (writer.isSound && writer === this.#writer) {
         const { letters, records } = this.#first(line)
         if (letters.length > 0) {
-          const ended = new Map<number, TransportError | undefined>()
           const exit = yield* Effect.exit(
             writer.append(
               partition,
               records,
               (error) => this.#tellWaiting(partition, error),
-              (index) => letters[index]?.isWanted() === true,
-              (index, refusal) => void ended.set(index, refusal)
+              (index) => letters[index]?.isWanted() === true
             )
           )
-          if (Exit.isSuccess(exit) && Option.isNone(exit.value)) {
-            // What is known to be stored is not sent again.
-            const left = letters.filter((_, index) => !ended.has(index))
-            line.letters = [...left, ...line.letters]
-            this.#count += left.length
-            for (const [index, refusal] of ended) this.#tell(letters[index], refusal)
+          const unsent = this.#answer(letters, exit, writer)
+          if (unsent.length > 0) {
+            line.letters = [...unsent, ...line.letters]
+            this.#count += unsent.length
             break
           }
-          this.#answer(
-            letters,
-            Exit.map(
-              exit,
-              Option.getOrElse((): Answers => [])
-            ),
-            writer
-          )
         }
         this.#watch.ended(partition)
         if (line.letters.length === 0) break
@@ -199,22 +188,34 @@ export class DeadLetters {
     })
   }
 
-  #answer(letters: ReadonlyArray<Letter>, exit: Exit.Exit<Answers>, writer: LetterWriter): void {
+  /** Tells each what became of it. Returns those that go on with another writer. */
+  #answer(
+    letters: ReadonlyArray<Letter>,
+    exit: Exit.Exit<ReadonlyArray<Forwarded>>,
+    writer: LetterWriter
+  ): ReadonlyArray<Letter> {
     if (Exit.isFailure(exit)) {
       writer.isSound = false
       for (const { done } of letters) done(textOf(exit.cause))
-      return
+      return []
     }
+    const unsent: Array<Letter> = []
     for (const [index, letter] of letters.entries()) {
-      const refusal = exit.value[index]
+      const fate = exit.value[index]
+      if (fate === "unsent") {
+        unsent.push(letter)
+        continue
+      }
+      const refusal = fate === "stored" ? undefined : fate
       if (refusal !== undefined) writer.isSound = false
       this.#tell(letter, refusal)
     }
+    return unsent
   }
 
   /** One that nobody wants any more may have been taken back. */
-  #tell(letter: Letter | undefined, refusal: TransportError | undefined): void {
-    if (letter?.isWanted() === true) letter.done(refusal?.message, refusal?.reason)
+  #tell(letter: Letter, refusal: TransportError | undefined): void {
+    if (letter.isWanted()) letter.done(refusal?.message, refusal?.reason)
   }
 
   /** Of a topic that cannot be written for long: without those that nobody wants any more. */

@@ -2,7 +2,7 @@
  * Writes records as they stand, beside the path of events: dead letters and replays. What is forwarded is stored, or refused for good; everything
  * else is tried again until the caller is interrupted.
  */
-import { Cause, Effect, Exit, Option, Random, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Option, Random, type Scope } from "effect"
 import { batchOf, type PlainRecord } from "../record/batchOf.ts"
 import type { RecordBatch } from "../record/RecordBatch.ts"
 import { answeredRuns } from "./answeredRuns.ts"
@@ -23,16 +23,12 @@ export interface Forwarder {
   readonly partitions: number
   /**
    * Appends records in order. Answers for each record: undefined when it is stored, else why it is refused for good. What may be stored and is sent
-   * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes. `isWanted` is asked before a record is sent
-   * again, by its index: one that nobody waits for any more is not. `onEnded` is told of each that is stored, or refused for good, as soon as that is
-   * known: whoever interrupts it sends no other one again.
+   * again, where nothing recognizes it, may stand twice. `onWaiting` is told of each failure that passes.
    */
   readonly append: (
     partition: number,
     records: ReadonlyArray<PlainRecord>,
-    onWaiting: (error: TransportError) => void,
-    isWanted?: (index: number) => boolean,
-    onEnded?: (index: number, refusal: TransportError | undefined) => void
+    onWaiting: (error: TransportError) => void
   ) => Effect.Effect<ReadonlyArray<TransportError | undefined>>
   /**
    * As `append`, but nothing behind a record that is refused for good is sent; where a driver has stored some of that with it, that is said. Of
@@ -42,8 +38,22 @@ export interface Forwarder {
     partition: number,
     records: ReadonlyArray<PlainRecord>,
     onWaiting?: (error: TransportError) => void
-  ) => Effect.Effect<ReadonlyArray<"stored" | "unsent" | TransportError>>
+  ) => Effect.Effect<ReadonlyArray<Forwarded>>
+  /**
+   * As `append`, until `over` is done: then what is on its way is waited for, for no longer than a send may take, and nothing is sent again. `isWanted`
+   * is asked before a record is sent again, by its index: one that nobody waits for any more is not, and counts as stored.
+   */
+  readonly appendUntil: (
+    over: Deferred.Deferred<void>,
+    partition: number,
+    records: ReadonlyArray<PlainRecord>,
+    onWaiting: (error: TransportError) => void,
+    isWanted: (index: number) => boolean
+  ) => Effect.Effect<ReadonlyArray<Forwarded>>
 }
+
+/** What became of a record: `unsent` when it is not known to be stored, and is not sent again; an error when it is refused for good. */
+export type Forwarded = "stored" | "unsent" | TransportError
 
 /** Opens a topic to forward to; creates it so where it is not there, and takes one that is there as it is. `pauses`: from one attempt to the next. */
 export const openForwarder = (
@@ -58,10 +68,12 @@ export const openForwarder = (
     const writer = yield* transport.openWriter(spec.topic).pipe(Effect.mapError((error) => refusal ?? error))
     return {
       partitions: writer.partitions,
-      append: (partition, records, onWaiting, isWanted = () => true, onEnded = () => undefined) =>
-        append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses }),
+      append: (partition, records, onWaiting) =>
+        append({ transport, writer, partition, records, pauses, ...quiet, onWaiting }),
       appendUntilRefused: (partition, records, onWaiting = () => undefined) =>
-        appendUntilRefused({ transport, writer, partition, records, pauses, ...quiet, onWaiting })
+        fates({ transport, writer, partition, records, pauses, ...quiet, onWaiting, stopsAtRefusal: true }),
+      appendUntil: (over, partition, records, onWaiting, isWanted) =>
+        fates({ transport, writer, partition, records, pauses, ...quiet, onWaiting, isWanted, over })
     }
   })
 
@@ -72,15 +84,17 @@ interface Appending {
   readonly records: ReadonlyArray<PlainRecord>
   readonly onWaiting: (error: TransportError) => void
   readonly isWanted: (index: number) => boolean
-  readonly onEnded: (index: number, refusal: TransportError | undefined) => void
   readonly pauses: Pauses
-  /** Where it is to stop at a refusal: what was not sent for that, by index. */
-  readonly unsent?: Set<number>
+  /** Once it is done, nothing is sent any more. */
+  readonly over: Deferred.Deferred<void> | undefined
+  readonly stopsAtRefusal: boolean
+  /** What was not sent for one of these two, by index. */
+  readonly unsent: Set<number> | undefined
 }
 
-const quiet = { onWaiting: () => undefined, isWanted: () => true, onEnded: () => undefined }
+const quiet = { isWanted: () => true, over: undefined, stopsAtRefusal: false, unsent: undefined }
 
-function appendUntilRefused(appending: Appending) {
+function fates(appending: Appending): Effect.Effect<ReadonlyArray<Forwarded>> {
   return Effect.suspend(() => {
     const unsent = new Set<number>()
     return Effect.map(append({ ...appending, unsent }), (refused) =>
@@ -89,29 +103,36 @@ function appendUntilRefused(appending: Appending) {
   })
 }
 
-function append({ transport, writer, partition, records, onWaiting, isWanted, onEnded, pauses, unsent }: Appending) {
+function append({ transport, writer, partition, records, onWaiting, pauses, ...told }: Appending) {
+  const { isWanted, over, stopsAtRefusal, unsent } = told
   return Effect.gen(function* () {
     const batch = batchOf(records)
-    const refused: Array<TransportError | undefined> = records.map(() => undefined)
+    const known: Known = { refused: records.map(() => undefined), stored: new Set() }
     /** What is left to send, in order. */
     let left: ReadonlyArray<Range> = records.length === 0 ? [] : [{ from: 0, to: records.length }]
     for (let failures = 0; ;) {
       const [range, ...behind] = left
-      if (range === undefined) return refused
+      if (range === undefined) return known.refused
+      if (over !== undefined && Deferred.isDoneUnsafe(over)) {
+        leave(left, known, unsent)
+        return known.refused
+      }
       const runs = yield* send(transport.name, writer, partition, batch, range)
-      const leftOfRange = leftOf(runs, refused)
-      left = stopped([...leftOfRange, ...behind], refused, unsent)
-      for (let index = range.from; index < range.to; index++)
-        if (!leftOfRange.some((one) => index >= one.from && index < one.to)) onEnded(index, refused[index])
+      left = [...leftOf(runs, known), ...behind]
+      if (stopsAtRefusal) left = stopped(left, known, unsent)
       const isInDoubt = runs.some(({ fate }) => fate === "unknown")
-      if (isInDoubt) yield* fence({ transport, writer, partition, onWaiting, pauses })
+      if (isInDoubt) yield* untilOver(fence({ transport, writer, partition, onWaiting, pauses }), over)
       const passing = runs.find((run) => run.fate !== "stored" && !isRefused(run))
       if (passing === undefined) continue
       onWaiting(passing.error ?? unsaid(transport.name))
-      yield* pause(pauses, failures++)
+      yield* untilOver(pause(pauses, failures++), over)
       left = left.flatMap((one) => wantedOf(one, isWanted))
     }
   })
+}
+
+function untilOver(effect: Effect.Effect<void>, over: Deferred.Deferred<void> | undefined): Effect.Effect<void> {
+  return over === undefined ? effect : Effect.raceFirst(effect, Deferred.await(over))
 }
 
 interface Range {
@@ -131,30 +152,46 @@ function wantedOf({ from, to }: Range, isWanted: (index: number) => boolean): Re
   return wanted
 }
 
+/** What brokers have said of records for good, by index. */
+interface Known {
+  readonly refused: Array<TransportError | undefined>
+  /** Stored behind what was not: it is sent again, for the order, and stays stored whatever becomes of that. */
+  readonly stored: Set<number>
+}
+
 /** What is to be sent again. Also what was stored behind the first of it, or the order would be another one. */
-function leftOf(runs: ReadonlyArray<Run>, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
+function leftOf(runs: ReadonlyArray<Run>, known: Known): ReadonlyArray<Range> {
   const left: Array<Range> = []
   for (const run of runs) {
-    if (run.fate !== "stored") left.push(...leftOfRun(run, refused))
-    else if (left.length > 0) left.push({ from: run.from, to: run.to })
+    if (run.fate !== "stored") left.push(...leftOfRun(run, known))
+    else if (left.length > 0) {
+      left.push({ from: run.from, to: run.to })
+      for (let index = run.from; index < run.to; index++) known.stored.add(index)
+    }
   }
   return left
 }
 
 /** Without what stands behind the first that is refused. */
-function stopped(
-  left: ReadonlyArray<Range>,
-  refused: ReadonlyArray<TransportError | undefined>,
-  unsent: Set<number> | undefined
-): ReadonlyArray<Range> {
-  const first = unsent === undefined ? -1 : refused.findIndex((refusal) => refusal !== undefined)
+function stopped(left: ReadonlyArray<Range>, known: Known, unsent: Set<number> | undefined): ReadonlyArray<Range> {
+  const first = known.refused.findIndex((refusal) => refusal !== undefined)
   if (first < 0) return left
-  for (const { from, to } of left) for (let index = Math.max(from, first); index < to; index++) unsent?.add(index)
+  leave(
+    left.flatMap(({ from, to }) => (to > first ? [{ from: Math.max(from, first), to }] : [])),
+    known,
+    unsent
+  )
   return left.flatMap(({ from, to }) => (from < first ? [{ from, to: Math.min(to, first) }] : []))
 }
 
+/** None of these is sent any more. */
+function leave(left: ReadonlyArray<Range>, known: Known, unsent: Set<number> | undefined): void {
+  for (const { from, to } of left)
+    for (let index = from; index < to; index++) if (!known.stored.has(index)) unsent?.add(index)
+}
+
 /** What a run that is not stored leaves to be sent again; a record that is refused for good alone is told so. */
-function leftOfRun({ from, to, fate, error }: Run, refused: Array<TransportError | undefined>): ReadonlyArray<Range> {
+function leftOfRun({ from, to, fate, error }: Run, known: Known): ReadonlyArray<Range> {
   if (error === undefined || !isRefused({ fate, error })) return [{ from, to }]
   // It may be one of them that is refused, or all of them together: there may be tens of thousands, more than a broker takes at once.
   const middle = from + ((to - from) >> 1)
@@ -163,7 +200,7 @@ function leftOfRun({ from, to, fate, error }: Run, refused: Array<TransportError
       { from, to: middle },
       { from: middle, to }
     ]
-  refused[from] = error
+  if (!known.stored.has(from)) known.refused[from] = error
   return []
 }
 
@@ -188,7 +225,7 @@ function fence({
   partition,
   onWaiting,
   pauses
-}: Omit<Appending, "records" | "isWanted" | "onEnded">) {
+}: Pick<Appending, "transport" | "writer" | "partition" | "onWaiting" | "pauses">) {
   return Effect.gen(function* () {
     if (transport.capabilities.fencing === "none") return
     for (let failures = 0; ;) {

@@ -2,17 +2,14 @@
  * One opening of a topic of dead letters, used for all its partitions at once. It is closed when another has taken its place and nobody
  * appends with it any more; what still waits for it some time later is given back, to go on with the other.
  */
-import { Deferred, Effect, Exit, Option, Scope } from "effect"
+import { Deferred, Effect, Exit, Scope } from "effect"
 import type { PlainRecord } from "../record/batchOf.ts"
-import { type Forwarder, openForwarder } from "./Forwarder.ts"
+import { type Forwarded, type Forwarder, openForwarder } from "./Forwarder.ts"
 import type { TopicSpec, Transport, TransportError } from "./index.ts"
 import type { Pauses } from "./Pauses.ts"
 
-/** How long an append goes on with a writer that has been replaced, in milliseconds. */
+/** How long an append goes on with a writer that has been replaced, in milliseconds; and then for as long as a send takes that is on its way. */
 const graceMs = 10_000
-
-/** For each record: undefined when it is stored, else why it is refused for good. */
-export type Answers = ReadonlyArray<TransportError | undefined>
 
 interface LetterWriterOptions {
   readonly transport: Transport
@@ -34,13 +31,16 @@ export class LetterWriter {
   isSound = true
   readonly #forwarder: Forwarder
   readonly #close: Effect.Effect<void>
-  readonly #replaced = Deferred.makeUnsafe<void>()
+  readonly #writers: Scope.Scope
+  /** It was replaced, and the grace is over. */
+  readonly #over = Deferred.makeUnsafe<void>()
   #isReplaced = false
   #appends = 0
 
-  private constructor(forwarder: Forwarder, close: Effect.Effect<void>) {
+  private constructor(forwarder: Forwarder, close: Effect.Effect<void>, writers: Scope.Scope) {
     this.#forwarder = forwarder
     this.#close = close
+    this.#writers = writers
     this.partitions = forwarder.partitions
   }
 
@@ -60,28 +60,22 @@ export class LetterWriter {
       // In the scope of all, so that whoever closes that waits for it.
       Effect.map((forwarder) => {
         const closing = Effect.forkIn(Scope.close(scope, Exit.void), writers)
-        return new LetterWriter(forwarder, Effect.asVoid(closing))
+        return new LetterWriter(forwarder, Effect.asVoid(closing), writers)
       }),
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)))
     )
   })
 
-  /** As `Forwarder.append`; none: another writer has taken its place, and not all may be stored. */
+  /** As `Forwarder.appendUntil`; what is left unsent goes on with the writer that has taken its place. */
   append(
     partition: number,
     records: ReadonlyArray<PlainRecord>,
     onWaiting: (error: TransportError) => void,
-    isWanted: (index: number) => boolean,
-    onEnded: (index: number, refusal: TransportError | undefined) => void
-  ): Effect.Effect<Option.Option<Answers>> {
-    const isOver = Effect.andThen(Deferred.await(this.#replaced), Effect.sleep(graceMs))
+    isWanted: (index: number) => boolean
+  ): Effect.Effect<ReadonlyArray<Forwarded>> {
     return Effect.suspend(() => {
       this.#appends++
-      const appending = Effect.map(
-        this.#forwarder.append(partition, records, onWaiting, isWanted, onEnded),
-        Option.some
-      )
-      return Effect.raceFirst(appending, Effect.as(isOver, Option.none<Answers>()))
+      return this.#forwarder.appendUntil(this.#over, partition, records, onWaiting, isWanted)
     }).pipe(
       Effect.ensuring(
         Effect.suspend(() => {
@@ -95,8 +89,8 @@ export class LetterWriter {
   /** Another is used from now on. */
   readonly replace: Effect.Effect<void> = Effect.suspend(() => {
     this.#isReplaced = true
-    Deferred.doneUnsafe(this.#replaced, Exit.void)
-    return this.#closeIfUnused
+    const ending = Effect.andThen(Effect.sleep(graceMs), Deferred.done(this.#over, Exit.void))
+    return Effect.andThen(Effect.forkIn(ending, this.#writers), this.#closeIfUnused)
   })
 
   get #closeIfUnused(): Effect.Effect<void> {

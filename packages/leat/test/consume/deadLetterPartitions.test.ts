@@ -16,8 +16,11 @@ const errorOf = (operation: string, reason: TransportReason) =>
 
 interface Script {
   readonly partitions: number
-  /** What the writer with a number, from 0, answers to a send; undefined: it is stored; `first`: of several the first one is. */
-  readonly answers: (writer: number, partition: number) => TransportReason | "silence" | "first" | undefined
+  /**
+   * What the writer with a number, from 0, answers to a send; undefined: it is stored; `first`: of several the first one is; `late`: it is stored, and
+   * the answer takes 25 seconds.
+   */
+  readonly answers: (writer: number, partition: number) => TransportReason | "silence" | "first" | "late" | undefined
   /** How many records a send has. */
   readonly onSend?: (count: number) => void
   readonly opens?: (writer: number) => TransportReason | "silence" | undefined
@@ -32,6 +35,7 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
   const log: Array<string> = []
   const sends: Array<string> = []
   let writers = 0
+  const context = yield* Effect.context<never>()
   const openWriter = Effect.fnUntraced(function* (topic: string) {
     const number = writers++
     const refusal = opens?.(number)
@@ -56,6 +60,15 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
           answer([...runs, { from: from + 1, to, fate: "notStored", error }])
         })
       else if (said === "first") answer([{ from, to, fate: "notStored", error: errorOf("send", "Unavailable") }])
+      else if (said === "late")
+        inner.send(partition, batch, from, to, timeoutMs, (runs) => {
+          Effect.runForkWith(context)(
+            Effect.delay(
+              Effect.sync(() => answer(runs)),
+              "25 seconds"
+            )
+          )
+        })
       else if (said === undefined) inner.send(partition, batch, from, to, timeoutMs, answer)
       else if (said !== "silence") answer([{ from, to, fate: "notStored", error: errorOf("send", said) }])
     }
@@ -64,7 +77,6 @@ const scripted = Effect.fnUntraced(function* ({ partitions, answers, onSend, ope
   const transport: Transport = { ...memory, openWriter }
   yield* memory.ensure({ topic: dlq, partitions })
   yield* memory.ensure({ topic: "notes", partitions: 4 })
-  const context = yield* Effect.context<never>()
   const scheduler = yield* Scheduler.Scheduler
   const letters = new DeadLetters({
     transport,
@@ -277,11 +289,29 @@ describe("a writer of dead letters that refuses one", () => {
       yield* TestClock.adjust("1 second")
       expect(ended).toEqual(["first refused", "second"])
       expect(log).toEqual(["opened 0", "opened 1"])
-      // What the first writer still has goes on with the second.
+      // What the first writer still has goes on with the second, once nothing of it is on its way: a send without an answer is given up after a minute.
+      yield* TestClock.adjust("50 seconds")
+      expect(ended).toEqual(["first refused", "second"])
       yield* TestClock.adjust("20 seconds")
       expect(ended).toEqual(["first refused", "second", "waits"])
       expect(log).toEqual(["opened 0", "opened 1", "closed 0"])
       expect(sends.toSorted()).toEqual(["0: 0", "0: 1", "1: 0", "1: 1"])
+    })
+  )
+
+  it.effect("has the answer to what is on its way waited for, and sends none of it again", () =>
+    Effect.gen(function* () {
+      const answers = (writer: number, partition: number) =>
+        writer > 0 ? undefined : partition === 0 ? ("late" as const) : ("Unauthorized" as const)
+      const { put, ended, sends, broker } = yield* scripted({ partitions: 2, answers })
+      put(0, "late")
+      put(1, "refused")
+      yield* TestClock.adjust("1 second")
+      put(1, "next")
+      yield* TestClock.adjust("40 seconds")
+      expect(ended.toSorted()).toEqual(["late", "next", "refused refused"])
+      expect(sends.toSorted()).toEqual(["0: 0", "0: 1", "1: 1"])
+      expect(broker.find(dlq)?.partitions[0]?.end).toBe(1n)
     })
   )
 

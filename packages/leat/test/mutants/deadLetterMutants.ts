@@ -146,7 +146,7 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what a replaced writer gives back is forgotten",
     file: "transport/DeadLetters.ts",
-    find: `line.letters = [...left, ...line.letters]`,
+    find: `line.letters = [...unsent, ...line.letters]`,
     replace: `line.letters = [...line.letters]`,
     foundBy: partitions,
     test: "is opened again"
@@ -178,8 +178,8 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "who waits for a writer of dead letters that was replaced waits for ever",
     file: "transport/LetterWriter.ts",
-    find: `    Deferred.doneUnsafe(this.#replaced, Exit.void)`,
-    replace: `    void this.#replaced`,
+    find: `Effect.andThen(Effect.sleep(graceMs), Deferred.done(this.#over, Exit.void))`,
+    replace: `Effect.sleep(graceMs)`,
     foundBy: partitions,
     test: "is opened again"
   },
@@ -302,16 +302,16 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "what was in doubt is forwarded behind what comes later",
     file: "transport/Forwarder.ts",
-    find: `left = stopped([...leftOfRange, ...behind], refused, unsent)`,
-    replace: `left = stopped([...behind, ...leftOfRange], refused, unsent)`,
+    find: `left = [...leftOf(runs, known), ...behind]`,
+    replace: `left = [...behind, ...leftOf(runs, known)]`,
     foundBy: "transport/Forwarder.test.ts",
     test: "is fenced when it is in doubt"
   },
   {
     name: "what was in doubt is forwarded again without a fence",
     file: "transport/Forwarder.ts",
-    find: `if (isInDoubt) yield* fence(`,
-    replace: `if (isInDoubt && failures < 0) yield* fence(`,
+    find: `if (isInDoubt) yield*`,
+    replace: `if (isInDoubt && failures < 0) yield*`,
     foundBy: "transport/Forwarder.test.ts",
     test: "is fenced when it is in doubt"
   },
@@ -712,10 +712,45 @@ export const deadLetterMutants: ReadonlyArray<Mutant> = [
   {
     name: "letters that are stored already are stored again by the writer that takes over",
     file: "transport/DeadLetters.ts",
-    find: `letters.filter((_, index) => !ended.has(index))`,
-    replace: `letters.filter((_, index) => index >= 0)`,
+    find: `if (fate === "unsent")`,
+    replace: `if (exit.value.includes("unsent"))`,
     foundBy: "consume/deadLetterPartitions.test.ts",
     test: "stored in part not stored again"
+  },
+  {
+    name: "the answer to what a replaced writer has on its way is not waited for",
+    file: "transport/Forwarder.ts",
+    find: `yield* send(transport.name, writer, partition, batch, range)`,
+    replace: `yield* Effect.raceFirst(
+        send(transport.name, writer, partition, batch, range),
+        over === undefined ? Effect.never : Effect.as(Deferred.await(over), [{ ...range, fate: "unknown" } satisfies Run])
+      )`,
+    foundBy: "consume/deadLetterPartitions.test.ts",
+    test: "waited for, and sends none of it again"
+  },
+  {
+    name: "what is over waits for its next attempt all the same",
+    file: "transport/Forwarder.ts",
+    find: `yield* untilOver(pause(pauses, failures++), over)`,
+    replace: `yield* pause(pauses, failures++)`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "sent no more when it is over"
+  },
+  {
+    name: "what was stored out of order is refused when it is sent again",
+    file: "transport/Forwarder.ts",
+    find: `  if (!known.stored.has(from)) known.refused[from] = error`,
+    replace: `  known.refused[from] = error`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is stored when it once was"
+  },
+  {
+    name: "what was stored behind one that is refused counts as not sent",
+    file: "transport/Forwarder.ts",
+    find: `if (!known.stored.has(index)) unsent?.add(index)`,
+    replace: `unsent?.add(index)`,
+    foundBy: "transport/Forwarder.test.ts",
+    test: "is stored when it once was"
   },
   {
     name: "what was open before a leat could not be opened stays open",

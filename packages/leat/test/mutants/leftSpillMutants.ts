@@ -119,8 +119,8 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
   {
     name: "an append that is to stop at a refusal goes on",
     file: "transport/Forwarder.ts",
-    find: `left = stopped([...leftOfRange, ...behind], refused, unsent)`,
-    replace: `left = [...leftOfRange, ...behind]`,
+    find: `      if (stopsAtRefusal) left`,
+    replace: `      if (stopsAtRefusal && left.length < 0) left`,
     foundBy: "transport/Forwarder.test.ts",
     test: "stops at one that is refused"
   },

@@ -25,8 +25,8 @@ export const letterWorldMutants: ReadonlyArray<Mutant> = [
   {
     name: "a dead letter whose outcome is not known counts as stored",
     file: "transport/Forwarder.ts",
-    find: `    if (run.fate !== "stored") left.push(...leftOfRun(run, refused))`,
-    replace: `    if (run.fate === "notStored") left.push(...leftOfRun(run, refused))`,
+    find: `    if (run.fate !== "stored") left.push(...leftOfRun(run, known))`,
+    replace: `    if (run.fate === "notStored") left.push(...leftOfRun(run, known))`,
     foundBy: "worlds"
   },
   {

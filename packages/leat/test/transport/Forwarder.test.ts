@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryBroker, memoryTransport } from "leat"
 import { type Run, type Transport, TransportError, type TransportReason } from "leat/transport"
@@ -137,10 +137,81 @@ describe("what is forwarded", () => {
       expect(fates.map((fate) => (typeof fate === "string" ? fate : fate.reason))).toEqual([
         "stored",
         "Rejected",
-        "unsent",
+        "stored",
         "unsent"
       ])
       expect(calls).toEqual(["1: 0-4", "fence", "1: 0-1"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is stored when it once was, though it is sent again for the order and refused then", () =>
+    Effect.gen(function* () {
+      const secondStands: Answer = () => [
+        { from: 0, to: 1, fate: "notStored", error: error("Throttled") },
+        { from: 1, to: 2, fate: "stored" }
+      ]
+      const answers = [secondStands, stored, fails("Rejected")]
+      expect(yield* append(scripted(answers).transport, 2)).toEqual([undefined, undefined])
+      const forwarder = yield* openForwarder(scripted([secondStands, fails("Rejected")]).transport, {
+        topic: "t",
+        partitions: 3
+      })
+      const records = ["a", "b", "c"].map((key) => ({ key, value: "v" }))
+      const running = yield* Effect.forkChild(forwarder.appendUntilRefused(1, records))
+      yield* TestClock.adjust("1 minute")
+      const fates = yield* Fiber.join(running)
+      expect(fates.map((fate) => (typeof fate === "string" ? fate : fate.reason))).toEqual([
+        "Rejected",
+        "stored",
+        "unsent"
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is sent no more when it is over, and what is on its way is waited for", () =>
+    Effect.gen(function* () {
+      const parts: Answer = () => [
+        { from: 0, to: 1, fate: "stored" },
+        { from: 1, to: 2, fate: "notStored", error: error("Throttled") },
+        { from: 2, to: 3, fate: "stored" }
+      ]
+      // Over while a send is on its way, while it waits for the next attempt, and while it waits for a fence.
+      const waits: ReadonlyArray<readonly [Answer | undefined, ReadonlyArray<string>]> = [
+        [undefined, ["stored", "stored", "stored"]],
+        [parts, ["stored", "unsent", "stored"]],
+        [unknown, ["unsent", "unsent", "unsent"]]
+      ]
+      for (const [said, expected] of waits) {
+        const { transport, calls } = scripted(said === undefined ? [] : [said], ["Unavailable", "Unavailable"])
+        const slow: Transport = {
+          ...transport,
+          openWriter: (topic) =>
+            Effect.map(transport.openWriter(topic), (writer) => ({
+              ...writer,
+              send: (partition, batch, from, to, timeoutMs, answer) =>
+                void setImmediate(() => writer.send(partition, batch, from, to, timeoutMs, answer))
+            }))
+        }
+        const forwarder = yield* openForwarder(slow, { topic: "t", partitions: 3 })
+        const over = Deferred.makeUnsafe<void>()
+        const records = ["a", "b", "c"].map((key) => ({ key, value: "v" }))
+        const running = yield* Effect.forkChild(
+          forwarder.appendUntil(
+            over,
+            1,
+            records,
+            () => undefined,
+            () => true
+          )
+        )
+        yield* Effect.yieldNow
+        if (said === undefined) Deferred.doneUnsafe(over, Exit.void)
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+        expect(running.pollUnsafe() === undefined).toBe(said !== undefined)
+        Deferred.doneUnsafe(over, Exit.void)
+        expect(yield* Fiber.join(running)).toEqual(expected)
+        expect(calls.filter((call) => call !== "fence")).toEqual(["1: 0-3"])
+      }
     }).pipe(Effect.scoped)
   )
 
