@@ -25,6 +25,7 @@ import { Gate } from "../../src/testing/story/Gate.ts"
 import { type Note, noteContract } from "../contracts/Note.ts"
 import { readAll } from "./readAll.ts"
 import { Stall } from "./Stall.ts"
+import { WorldMirror } from "./WorldMirror.ts"
 
 export interface MoveWorld {
   /** What is wrong; empty: nothing. */
@@ -40,6 +41,8 @@ export interface MoveWorld {
   readonly kills: number
   /** Topics that were given more partitions. */
   readonly grows: number
+  /** How often a person has paused the stream. */
+  readonly pauses: number
   /** Writers that were passed over and said later up to where they wrote. */
   readonly passedOver: number
   /** How often a process told that it carries what a spill held to another place. */
@@ -50,6 +53,8 @@ export interface MoveWorld {
   readonly hasSpills: boolean
   /** Events that stand in a fallback, where they stay. */
   readonly fellBack: number
+  /** Events that stand in a mirror, which does not move. */
+  readonly mirrored: number
   /** Records behind the end of an epoch, of writers that were passed over. */
   readonly late: number
   readonly logs: ReadonlyArray<string>
@@ -65,6 +70,9 @@ const standsShare = 0.3
 
 /** Which of the groups says that it begins with what is new. */
 const fromLatest = "two"
+
+/** In so many a person pauses the stream now and then, and lets it go on. */
+const pausedShare = 0.3
 
 /** Of the worlds, those whose legs may have spills. */
 const spillShare = 0.4
@@ -134,6 +142,9 @@ export function moveWorld(seed: number): MoveWorld {
   /** For so long, in milliseconds, a group handles nothing, and is moves behind; 0: it never stands. */
   const standsMs = ofOrder() < standsShare ? Math.floor(20_000 + ofOrder() * 200_000) : 0
   let isStanding = standsMs > 0
+  const ofPauses = seededRandom(seed * 49_979_687 + 17)
+  const hasPauses = ofPauses() < pausedShare
+  const mirror = new WorldMirror(seed, spillsAt.size === places.length ? "disk" : undefined)
   /** They outlive their processes. */
   const disks: Array<PowerLossBroker> = []
   const wrong: Array<string> = []
@@ -143,6 +154,7 @@ export function moveWorld(seed: number): MoveWorld {
   let version = 0
   let kills = 0
   let grows = 0
+  let pauses = 0
   let heirs = 0
   let text = 0
   const killed = new Set<string>()
@@ -166,7 +178,8 @@ export function moveWorld(seed: number): MoveWorld {
         near: { transport: "near" },
         far: { transport: "far" },
         ...(hasSpills ? { disk: { transport: "disk" } } : {}),
-        ...(hasFallbacks ? { third: { transport: "third" } } : {})
+        ...(hasFallbacks ? { third: { transport: "third" } } : {}),
+        ...mirror.clusters
       },
       policies,
       // A group that stands is killed with its process as often as that is, and no record is at fault.
@@ -185,7 +198,8 @@ export function moveWorld(seed: number): MoveWorld {
               timeout: "1 second",
               linger: "2 millis",
               buffer: { bytes, overflow }
-            }
+            },
+            ...mirror.legs({ wire, policy: spillsAt.size === places.length ? "spilling" : "leg", bytes, overflow })
           ]
         }
       ]
@@ -233,6 +247,7 @@ export function moveWorld(seed: number): MoveWorld {
           cluster("far"),
           ofControl,
           named("third", gate.driver(memoryDriver(third))),
+          named("mirror", gate.driver(mirror.driver)),
           ...(ofDisk === undefined ? [] : [named("disk", gate.driver(powerLossDriver(ofDisk)))])
         ],
         control: { cluster: { transport: "control" } },
@@ -345,6 +360,14 @@ export function moveWorld(seed: number): MoveWorld {
         }))
       })
     const placement = (): Placement | undefined => tool.control.streams.get(stream)
+    /** A person has the stream wait, or go on. */
+    const pause = (isPaused: boolean) =>
+      write(() => {
+        const found = placement()
+        if (found === undefined || found.isPaused === isPaused) return undefined
+        if (isPaused) pauses++
+        return { kind: isPaused ? "paused" : "resumed", stream, base: found.step }
+      })
     yield* apply(here)
     for (let index = between(1, 3); index > 0; index--) yield* open()
     yield* Effect.sleep(between(100, 1000))
@@ -517,6 +540,7 @@ export function moveWorld(seed: number): MoveWorld {
         living().some((other) => other !== one && other.disk === one.disk)
       )
         return
+      mirror.heal()
       faults[here.cluster as "near" | "far"] = away
       yield* Effect.sleep(3000)
       yield* ofSpills() < 0.5 ? kill(one) : close(one)
@@ -538,17 +562,21 @@ export function moveWorld(seed: number): MoveWorld {
     for (let index = between(4, 20); index > 0; index--) {
       if (hasSpills && ofSpills() < 0.4) yield* outage
       yield* Effect.sleep(between(50, pick([300, 3000, 20_000])))
+      mirror.disturb()
+      if (hasPauses && ofPauses() < 0.5) yield* pause(ofPauses() < 0.6)
       yield* pick(mishaps)()
     }
     if (hasSpills && ofSpills() < heirShare) yield* heir
 
     // All is well again: what moves comes to its end.
     isHealed = true
+    mirror.heal()
     Object.assign(faults, { near: {}, far: {}, control: {} })
     for (const { control, data } of processes) {
       control.end()
       data.end()
     }
+    for (let tries = 0; tries < 20 && placement()?.isPaused === true; tries++) yield* pause(false)
     const isAtRest = (): boolean => {
       const found = placement()
       if (found === undefined) return true
@@ -600,12 +628,13 @@ export function moveWorld(seed: number): MoveWorld {
     for (const fiber of [helping, coordinating, looking]) yield* Fiber.interrupt(fiber)
     yield* tool.look
     const found = placement()
-    if (found === undefined) return { epochs: [], logical: [], late: 0, fellBack: [] }
+    const mirrored = yield* mirror.read(stream)
+    if (found === undefined) return { epochs: [], logical: [], late: 0, fellBack: [], mirrored }
     for (const { isOver, leat } of processes)
       if (isOver && !killed.has(leat.incarnation) && found.writers.get(leat.incarnation) === "joined")
         wrong.push(`${leat.incarnation} was closed and has not left`)
     yield* auditAll(found, transportAt)
-    return { ...(yield* logicalOf(found, transportAt)), fellBack: yield* fellBackIds }
+    return { ...(yield* logicalOf(found, transportAt)), fellBack: yield* fellBackIds, mirrored }
   })
 
   /** Whoever lives reads all that stands in the epochs that he knows, whenever he has come. */
@@ -712,12 +741,14 @@ export function moveWorld(seed: number): MoveWorld {
     relaxed: relaxedEpochs.length,
     hasSpills,
     fellBack: 0,
+    mirrored: 0,
     told: 0,
     stored: 0,
     opened: 0,
     aborted: 0,
     kills,
     grows,
+    pauses,
     passedOver: 0,
     late: 0,
     heirs,
@@ -725,7 +756,13 @@ export function moveWorld(seed: number): MoveWorld {
   }
   if (Exit.isFailure(exit)) return { ...none, wrong: [...wrong, `the world failed: ${String(exit.cause)}`] }
   if (timers > 0 && kills === 0) wrong.push(`${timers} timers are left`)
-  const { logical, late, epochs: atEnd, fellBack } = exit.value
+  const { logical, late, epochs: atEnd, fellBack, mirrored } = exit.value
+  wrong.push(
+    ...mirror.judge(
+      mirrored,
+      processes.flatMap((one) => [...one.told])
+    )
+  )
   const there = new Set([...logical.map(({ id }) => id), ...fellBack])
   let told = 0
   for (const one of processes) {
@@ -778,6 +815,7 @@ export function moveWorld(seed: number): MoveWorld {
     aborted: (atEnd.at(-1)?.epoch ?? 1) - begun.size,
     passedOver: passed.size,
     fellBack: fellBack.length,
+    mirrored: mirrored.length,
     late
   }
 }

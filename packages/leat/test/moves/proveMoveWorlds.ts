@@ -12,10 +12,12 @@ const counts = {
   aborted: 0,
   kills: 0,
   grows: 0,
+  pauses: 0,
   passedOver: 0,
   late: 0,
   carries: 0,
   fellBack: 0,
+  mirrored: 0,
   heirs: 0
 }
 const names = Object.keys(counts) as ReadonlyArray<keyof typeof counts>
