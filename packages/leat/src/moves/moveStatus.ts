@@ -86,18 +86,18 @@ export class LastSteps {
 
 /** `places` undefined: no cluster is asked. */
 export const statusOf = (
-  { streams, members }: Control,
+  control: Control,
   steps: LastSteps,
   places: Places | undefined
 ): Effect.Effect<ReadonlyArray<StreamStatus>> =>
-  Effect.forEach(streams, ([stream, placement]) =>
+  Effect.forEach(control.streams, ([stream, placement]) =>
     Effect.map(
-      Effect.forEach(placement.epochs, (epoch) => epochStatus(placement, epoch, places)),
+      Effect.forEach(placement.epochs, (epoch) => epochStatus({ control, stream, placement }, epoch, places)),
       (epochs) => {
         const sinceMs = steps.sinceMs(stream)
         const writers = Array.from(placement.writers.values()).filter((how) => how === "joined").length
         const { isPaused } = placement
-        const spilled = Array.from(members).flatMap(([member, { spilled: said }]) => {
+        const spilled = Array.from(control.members).flatMap(([member, { spilled: said }]) => {
           const events = said?.get(stream) ?? 0
           return events > 0 ? [{ member, events }] : []
         })
@@ -107,7 +107,17 @@ export const statusOf = (
     )
   )
 
-function epochStatus(placement: Placement, epoch: Epoch, places: Places | undefined): Effect.Effect<EpochStatus> {
+interface Of {
+  readonly control: Control
+  readonly stream: string
+  readonly placement: Placement
+}
+
+function epochStatus(
+  { control, stream, placement }: Of,
+  epoch: Epoch,
+  places: Places | undefined
+): Effect.Effect<EpochStatus> {
   const { phase, place, over, handedOver } = epoch
   const isRead = phase === "sealed" || phase === "abandoned"
   const told: EpochStatus = {
@@ -128,7 +138,7 @@ function epochStatus(placement: Placement, epoch: Epoch, places: Places | undefi
   if (places === undefined || !isRead) return Effect.succeed(told)
   return Effect.gen(function* () {
     const groups = yield* behind(epoch, told.groups, places)
-    const others = yield* otherGroups(placement, place, places)
+    const others = yield* otherGroups(control, stream, place, places)
     if (others === undefined) return { ...told, groups, trouble: untoldGroups(place) }
     const found = others.map((group) => ({ group, hasSettled: handedOver.has(group), isOther: true }))
     return { ...told, groups: [...groups, ...(yield* behind(epoch, found, places))] }

@@ -4,8 +4,9 @@
  * another program.
  */
 import { Effect } from "effect"
+import type { Control } from "../control/Control.ts"
 import type { Place } from "../control/ControlRecord.ts"
-import type { Epoch, Placement } from "../control/Placement.ts"
+import { type Epoch, isSameTopic } from "../control/Placement.ts"
 import { isPassed } from "../control/readable.ts"
 import { type BoundsOfPartition, type Places, placeText } from "./Places.ts"
 import type { DutyCalled, Means, Task } from "./Task.ts"
@@ -25,11 +26,11 @@ export const retire = Effect.fnUntraced(function* (
   means: Means,
   word?: "untold" | "unanswered"
 ): Effect.fn.Return<Outcome, Trouble> {
-  const { stream, duty, placement } = task
+  const { stream, duty, placement, control } = task
   const { epoch, place } = duty.epoch
   const known = yield* handOver(task, means, [...placement.groups], "group")
   if (known !== "all") return known.standing
-  const asked = otherGroups(placement, place, means.places)
+  const asked = otherGroups(control, stream, place, means.places)
   const others = yield* word === "unanswered" ? Effect.orElseSucceed(asked, () => undefined) : asked
   if (others === undefined && word === undefined) return untoldGroups(place)
   const found = yield* handOver(task, means, others ?? [], "other group")
@@ -59,13 +60,22 @@ const handOver = Effect.fnUntraced(function* (
   return { standing: `${placeText(place)} of epoch ${epoch} is read on: ${behind.join(", ")}${more}` }
 })
 
-/** Groups of a place that no process of the fleet has named; undefined: its cluster cannot tell. */
+/**
+ * Groups of a place of which no process of the fleet has said what they read there; undefined: its cluster cannot tell. Another stream that lies in that
+ * topic, or lay there, has groups of its own: a group has one position in a topic, for one stream, and settles nothing behind what it reads.
+ */
 export const otherGroups = (
-  { groups }: Placement,
+  { streams }: Pick<Control, "streams">,
+  stream: string,
   place: Place,
   places: Places
 ): Effect.Effect<ReadonlyArray<string> | undefined, Trouble> =>
-  Effect.map(places.groups(place), (found) => found?.filter((group) => !groups.has(group)))
+  Effect.map(places.groups(place), (found) => {
+    const named = Array.from(streams).flatMap(([name, { groups, epochs }]) =>
+      name === stream || epochs.some((one) => isSameTopic(one.place, place)) ? [...groups] : []
+    )
+    return found?.filter((group) => !named.includes(group))
+  })
 
 /**
  * Positions of an epoch that a group has not settled. What its cluster has let go of is nothing to wait for. Of one that was abandoned nobody

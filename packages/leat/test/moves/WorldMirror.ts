@@ -16,8 +16,14 @@ const comingShare = 0.4
 const topic = "copies"
 
 /** Of the eight buckets of the contract, by hand: each is an eighth behind the last. */
-const shares = [
-  { percent: undefined, buckets: [0, 1, 2, 3, 4, 5, 6, 7] },
+interface Share {
+  /** Undefined: of all keys. */
+  readonly percent: string | undefined
+  readonly buckets: ReadonlyArray<number>
+}
+const all: Share = { percent: undefined, buckets: [0, 1, 2, 3, 4, 5, 6, 7] }
+const shares: ReadonlyArray<Share> = [
+  all,
   { percent: "0-49%", buckets: [0, 1, 2, 3] },
   { percent: "25-74%", buckets: [2, 3, 4, 5] },
   { percent: "80-99%", buckets: [7] }
@@ -37,7 +43,7 @@ export class WorldMirror {
   readonly driver: Driver
   readonly #random: () => number
   readonly #comes: boolean
-  readonly #share: (typeof shares)[number]
+  readonly #share: Share
   readonly #spill: string | undefined
   readonly #broker = new MemoryBroker({ partitions: 2 })
   #faults: FaultPlan = {}
@@ -47,7 +53,7 @@ export class WorldMirror {
     this.#random = seededRandom(seed * 32_452_843 + 9)
     this.isThere = this.#random() < mirrorShare
     this.#comes = this.#random() < comingShare
-    this.#share = shares[Math.floor(this.#random() * shares.length)] ?? shares[0]!
+    this.#share = shares[Math.floor(this.#random() * shares.length)] ?? all
     this.#spill = spill
     this.driver = faultDriver(memoryDriver(this.#broker), {
       send: (call) => this.#faults.send?.(call),
@@ -121,7 +127,7 @@ export class WorldMirror {
         )
       )
     ).pipe(
-      Effect.map((all) => all.flat()),
+      Effect.map((found) => found.flat()),
       Effect.orDie
     )
   }

@@ -201,6 +201,46 @@ describe("a group that no process of the fleet has named", () => {
   })
 })
 
+describe("a group of another stream in the same topic", () => {
+  const others = "test.others"
+
+  it("holds nothing up where its stream has left the topic, and is not told in the status", () => {
+    const { told } = story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* moved(fleet, { stopped: ["g2"] })
+        yield* withDocument(one)
+        yield* one.write({ kind: "placed", stream: others, base: one.control.version, place: old, epoch: 1 })
+        yield* one.write({ kind: "reads", stream: others, group: "g2" })
+        expect(yield* left(fleet, one, "g2")).toBeGreaterThan(0)
+        yield* until("retired", () => phases(one)[0] === "retired")
+        const [status] = yield* MoveTools.status(fleet.transport, toolOf(fleet))
+        expect(status?.epochs[0]?.groups.map(({ group }) => group)).not.toContain("g2")
+      })
+    )
+    expect(told).toEqual([])
+  })
+
+  it("holds it up where that stream lies in another topic: the position here is one of somebody else", () => {
+    story((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* moved(fleet, { stopped: ["g2"] })
+        yield* withDocument(one)
+        yield* one.write({ kind: "placed", stream: others, base: one.control.version, place: target, epoch: 1 })
+        yield* one.write({ kind: "reads", stream: others, group: "g2" })
+        yield* Effect.sleep("10 minutes")
+        expect(phases(one)).toEqual(["sealed", "open"])
+        const [status] = yield* MoveTools.status(fleet.transport, toolOf(fleet))
+        expect(status?.epochs[0]?.groups).toContainEqual({
+          group: "g2",
+          hasSettled: false,
+          isOther: true,
+          behind: yield* left(fleet, one, "g2")
+        })
+      })
+    )
+  })
+})
+
 describe("a place whose cluster does not tell its groups", () => {
   const untold =
     "the cluster of c/old does not tell which groups read it; when none does any more, npx leat move retire says so"

@@ -13,6 +13,7 @@ const counts = {
   kills: 0,
   grows: 0,
   pauses: 0,
+  streams: 0,
   passedOver: 0,
   late: 0,
   carries: 0,

@@ -31,7 +31,8 @@ export const readAll = Effect.fnUntraced(function* (
         : []
     for (const { position, headers } of batches.flatMap(({ records }) => [...records])) {
       const meta = readMeta(headers, notes.contract.stream)
-      if (meta.id !== undefined && meta.epoch === epoch) found.raw.push(`${where}/${position} ${meta.id.seq}`)
+      if (meta.id?.stream === notes.contract.stream && meta.epoch === epoch)
+        found.raw.push(`${where}/${position} ${meta.id.seq}`)
     }
     for (const { event, info } of yield* Stream.runCollect(notes.read(range))) {
       found.read.push(`${info.cluster}/${info.topic}/${info.partition}/${info.position} ${info.id?.seq}`)

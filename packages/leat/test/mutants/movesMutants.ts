@@ -707,6 +707,22 @@ export const movesMutants: ReadonlyArray<Mutant> = [
     test: "is retired by nobody but a person"
   },
   {
+    name: "a group of another stream that has left the topic is waited for for ever",
+    file: "moves/retire.ts",
+    find: `name === stream || epochs.some((one) => isSameTopic(one.place, place))`,
+    replace: `name === stream || epochs.length < 0`,
+    ...ofOtherGroups,
+    test: "holds nothing up where its stream has left"
+  },
+  {
+    name: "a group that is named for another topic is not waited for in this one",
+    file: "moves/retire.ts",
+    find: `name === stream || epochs.some((one) => isSameTopic(one.place, place))`,
+    replace: `name === stream || epochs.length > 0`,
+    ...ofOtherGroups,
+    test: "where that stream lies in another topic"
+  },
+  {
     name: "a cluster that does not answer has no other groups",
     file: "moves/retire.ts",
     find: `word === "unanswered" ? Effect`,
