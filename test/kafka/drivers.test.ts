@@ -114,7 +114,7 @@ describeKafka(
           yield* handledBy(kafkajs, topic)
           const before = yield* committed(topic)
           expect(before).toHaveLength(partitions)
-          for (const { metadata } of before) expect(metadata).toMatch(/^leat:topic=[0-9a-f]{32}\0$/)
+          for (const { metadata } of before) expect(metadata).toMatch(/^leat:partitions=3;topic=[0-9a-f]{32}\0$/)
           yield* publish(kafkajs, topic, 24, 24)
           yield* handledBy(confluent, topic)
           const after = yield* committed(topic)
@@ -123,7 +123,17 @@ describeKafka(
         })
       ))
 
-    it.each([kafkajs, confluent])("a commit without the NUL is believed by $name", (driver) =>
+    const notes = [
+      { says: "a commit without the NUL", of: (note: string) => note.replace("\0", "") },
+      {
+        says: "a commit of before, which does not say how many partitions",
+        of: (note: string) => note.replace("partitions=3;", "")
+      }
+    ]
+    const cases = [kafkajs, confluent].flatMap((driver) =>
+      notes.map((note) => ({ ...note, driver, name: driver.name }))
+    )
+    it.each(cases)("$says is believed by $name", ({ driver, of }) =>
       Effect.runPromise(
         Effect.scoped(
           Effect.gen(function* () {
@@ -135,10 +145,13 @@ describeKafka(
               topic,
               partition,
               offset,
-              metadata: metadata?.replace("\0", "") ?? ""
+              metadata: of(metadata ?? "")
             }))
             yield* commit(topic, settled)
-            for (const { metadata } of yield* committed(topic)) expect(metadata).toMatch(/^leat:topic=[0-9a-f]{32}$/)
+            expect((yield* committed(topic)).map(({ metadata }) => metadata)).toEqual(
+              settled.map(({ metadata }) => metadata)
+            )
+            expect(settled[0]?.metadata).not.toBe(rows[0]?.metadata)
             yield* publish(driver, topic, 24, 3)
             expect(yield* handledBy(driver, topic)).toEqual(numbers(24, 3))
           })

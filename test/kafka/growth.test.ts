@@ -84,6 +84,71 @@ for (const driver of [kafkajs, confluent])
         expect(lines.length).toBe(1)
         expect(lines[0]).toContain(`kafka/${topic} has 4 partitions now, and had 2 when this process opened it`)
       })
+
+      it("T41 is read whole by a group that begins at the latest record and was stopped when they were added", async () => {
+        const topic = `grown-${Date.now()}-${topics++}`
+        const open = Effect.flatMap(
+          Leat.make({
+            source: "growth",
+            routes: {
+              version: 1,
+              clusters: { kafka: { transport: driver.name, brokers, topic: { partitions: 2 } } },
+              routes: [{ match: { stream: "*" }, to: [{ cluster: "kafka", topic }] }],
+              subscriptions: [{ match: { stream: "*" }, from: "latest" }]
+            },
+            drivers: [driver]
+          }),
+          (leat) => leat.stream(BeaconSighting)
+        )
+        const handled = new Set<number>()
+        const partitions = new Set<number>()
+        const reads = Effect.flatMap(open, (stream) =>
+          stream.handle("group", ({ inputRef }, { partition }) =>
+            Effect.sync(() => {
+              handled.add(Number(inputRef))
+              partitions.add(partition)
+            })
+          )
+        )
+        const program = Effect.gen(function* () {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const old = yield* open
+              yield* old.publishAll(numbers(0, 20).map(sighting))
+              yield* reads
+              let next = 1000
+              yield* waitUntil(
+                "the group reads both partitions",
+                Effect.map(old.publishAll(numbers((next += 20), 20).map(sighting)), () => partitions.size === 2),
+                { everyMs: 100 }
+              )
+            })
+          )
+          expect(numbers(0, 20).filter((number) => handled.has(number))).toEqual([])
+          const admin = new Foreign({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin()
+          yield* Effect.promise(async () => {
+            await admin.connect()
+            await admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] })
+            await admin.disconnect()
+          })
+          const fresh = yield* open
+          yield* waitUntil(
+            "the new partitions are known",
+            Effect.map(fresh.bounds(), (rows) => rows.length === 4),
+            { everyMs: 100 }
+          )
+          yield* fresh.publishAll(numbers(5000, 40).map(sighting))
+          yield* reads
+          yield* waitUntil(
+            "all of it is read",
+            Effect.sync(() => numbers(5000, 40).every((number) => handled.has(number))),
+            { withinMs: 40_000, everyMs: 50 }
+          )
+          expect(partitions).toEqual(new Set([0, 1, 2, 3]))
+          expect(numbers(0, 20).filter((number) => handled.has(number))).toEqual([])
+        })
+        await Effect.runPromise(Effect.scoped(Effect.provide(program, Logger.layer([]))))
+      })
     },
     { isConfluent: driver === confluent, isConcurrent: true }
   )

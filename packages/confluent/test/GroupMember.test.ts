@@ -22,7 +22,7 @@ describeKafka(
       stay: (member: GroupMember) => Effect.Effect<unknown>
     ) => {
       const control: OffsetsAsked = {
-        topicId: () => Effect.succeed(undefined),
+        topicOf: () => Effect.succeed({ id: undefined, partitions: 1 }),
         settled: () => settled,
         edges: () => Effect.succeed(new Map([[0, 0]])),
         positionsAt: () => Effect.succeed(new Map())

@@ -43,7 +43,7 @@ const given = (use: (given: Given) => Effect.Effect<unknown>) =>
           kafka: fakeClient(made),
           options: { brokers: ["fake:9092"] },
           control: {
-            topicId: () => Effect.succeed(undefined),
+            topicOf: () => Effect.succeed({ id: undefined, partitions: 1 }),
             settled: () => Effect.succeed(new Map()),
             edges: () => Effect.succeed(new Map([[0, 0]])),
             positionsAt: () => Effect.succeed(new Map())

@@ -15,7 +15,7 @@ export {
 } from "./KafkaOptions.ts"
 export { groupsTopic, probeGroups } from "./groupsTopic.ts"
 export { fateOfCode, kafkaCodes, nameOfCode, reasonOfCode } from "./protocolErrors.ts"
-export { isOfOtherLog, settledNote, topicIdOf } from "./settledLog.ts"
+export { begunWithIn, isOfOtherLog, type SettledNote, settledNote, topicIdOf } from "./settledLog.ts"
 export {
   type FoundKafkaTopic,
   newKafkaTopic,

@@ -1,9 +1,14 @@
 /**
- * The log that a settled position belongs to. A topic that is deleted and made anew keeps its name and gets another id; positions of the
- * old one mean nothing in it. So a commit carries the id of its topic in the metadata of the offset. A group may change its driver, or have
- * members of both, so both drivers write the same bytes, and each reads what the other has written.
+ * What a commit says of itself, in the metadata of its offset. A group may change its driver, or have members of both, so both drivers write the same
+ * bytes, and each reads what the other has written.
+ *
+ * - The id of its topic: a topic that is deleted and made anew keeps its name and gets another id; positions of the old one mean nothing in it.
+ * - How many partitions the topic had when the group began in it: one that was added later is read from its beginning, also by a group that began at the
+ *   latest record, and also where it was added while no member ran.
  */
-const prefix = "leat:topic="
+const prefix = "leat:"
+const ofTopic = "topic="
+const ofPartitions = "partitions="
 
 /**
  * Ends each note, because the addon of @leat/confluent cannot write metadata without it: it cuts the text at the first NUL, appends one, and
@@ -11,16 +16,28 @@ const prefix = "leat:topic="
  */
 const end = "\0"
 
+/** What a note says; what is absent it does not say. */
+export interface SettledNote {
+  /** Of the topic. */
+  readonly topicId?: string | undefined
+  /** Partitions that the topic had when the group began in it. */
+  readonly begunWith?: number | undefined
+}
+
 /**
- * The metadata of a commit; undefined where the id of the topic is not known.
+ * The metadata of a commit; undefined where there is nothing to say.
  *
  * @example
  * ```ts
- * settledNote("6f1c...") // "leat:topic=6f1c...\0"
+ * settledNote({ topicId: "6f1c...", begunWith: 12 }) // "leat:partitions=12;topic=6f1c...\0"
  * ```
  */
-export function settledNote(topicId: string | undefined): string | undefined {
-  return topicId === undefined ? undefined : prefix + topicId + end
+export function settledNote({ topicId, begunWith }: SettledNote): string | undefined {
+  const said = [
+    ...(begunWith === undefined ? [] : [`${ofPartitions}${begunWith}`]),
+    ...(topicId === undefined ? [] : [ofTopic + topicId])
+  ]
+  return said.length === 0 ? undefined : prefix + said.join(";") + end
 }
 
 /**
@@ -34,10 +51,30 @@ export function settledNote(topicId: string | undefined): string | undefined {
  * ```
  */
 export function isOfOtherLog(note: string | null | undefined, topicId: string | undefined): boolean {
-  if (topicId === undefined || note?.startsWith(prefix) !== true) return false
-  const settled = note.replace(/\0+$/, "")
+  const settled = topicId === undefined ? undefined : partOf(note, ofTopic)
+  if (topicId === undefined || settled === undefined) return false
   // @leat/kafkajs wrote notes without an end, and the addon drops their last digit. 31 digits of two ids at random are never the same.
-  return settled !== prefix + topicId && settled !== prefix + topicId.slice(0, -1)
+  return settled !== topicId && settled !== topicId.slice(0, -1)
+}
+
+/**
+ * With how many partitions of the topic the group began, as a note says; undefined: it does not, or it is of another log.
+ *
+ * @example
+ * ```ts
+ * begunWithIn("leat:partitions=12;topic=6f1c...\0", "6f1c...") // 12
+ * ```
+ */
+export function begunWithIn(note: string | null | undefined, topicId: string | undefined): number | undefined {
+  const said = partOf(note, ofPartitions)
+  if (said === undefined || !/^[1-9]\d{0,8}$/.test(said) || isOfOtherLog(note, topicId)) return undefined
+  return Number(said)
+}
+
+function partOf(note: string | null | undefined, name: string): string | undefined {
+  if (note?.startsWith(prefix) !== true) return undefined
+  const parts = note.slice(prefix.length).replace(/\0+$/, "").split(";")
+  return parts.find((part) => part.startsWith(name))?.slice(name.length)
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Offset queries: ends of partitions, offsets of times, and committed offsets. All offsets have 64 bits. */
-import { isOfOtherLog } from "@leat/kafka"
+import { begunWithIn, isOfOtherLog } from "@leat/kafka"
 import { monotonicMs } from "./client/clock.ts"
 import type { Position, TransportError } from "leat/transport"
 import { type Brokers, hasMoved, movedCodes } from "./client/Brokers.ts"
@@ -91,6 +91,8 @@ export interface Settled {
   readonly position: Position
   /** It was committed in a topic of the same name that no longer exists, so it says nothing of this one. */
   readonly isOfOtherLog: boolean
+  /** Partitions that the topic had when the group began in it; undefined: nobody has said so. */
+  readonly begunWith: number | undefined
 }
 
 /** The committed offset of a group in each partition; partitions without one are absent. */
@@ -116,7 +118,9 @@ export function settledPositions(
         for (const { partition, offset, metadata, errorCode: code } of one.partitions) {
           if (code !== 0) throw refusal(code, "settled", `group ${group}, ${topic}/${partition}`)
           const position = BigInt(offset)
-          if (position >= 0n) settled.set(partition, { position, isOfOtherLog: isOfOtherLog(metadata, id) })
+          if (position < 0n) continue
+          const said = { isOfOtherLog: isOfOtherLog(metadata, id), begunWith: begunWithIn(metadata, id) }
+          settled.set(partition, { position, ...said })
         }
       }
       return settled

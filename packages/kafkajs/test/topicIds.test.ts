@@ -38,24 +38,61 @@ function brokersWith(metadata: string | null | undefined, offset = "4"): Brokers
 }
 
 const startOf = async (metadata: string | null | undefined, topicId: string | undefined, from: From = "latest") =>
-  (await startingPositions(brokersWith(metadata), "g", { topic: "t", id: topicId }, [0], from)).get(0)
+  (await startingPositions(brokersWith(metadata), "g", { topic: "t", id: topicId, count: 1 }, [0], from)).positions.get(
+    0
+  )
 
 it("a lane begins at the first record where the group has settled a position of another topic of the name", async () => {
-  expect(await startOf(settledNote(otherId), id)).toEqual({ position: 2n, isToBeKept: false })
+  expect(await startOf(settledNote({ topicId: otherId }), id)).toEqual({ position: 2n, isToBeKept: false })
 })
 
 it("a lane begins where the group is settled in this topic, or where nobody says in which", async () => {
-  for (const metadata of [settledNote(id), "", null, "of another client"])
+  for (const metadata of [settledNote({ topicId: id }), "", null, "of another client"])
     expect(await startOf(metadata, id)).toEqual({ position: 4n, isToBeKept: false })
-  expect(await startOf(settledNote(id), undefined)).toEqual({ position: 4n, isToBeKept: false })
+  expect(await startOf(settledNote({ topicId: id }), undefined)).toEqual({ position: 4n, isToBeKept: false })
 })
 
 it("a group that begins at the latest record reads a partition from its beginning that was added after it had joined", async () => {
   const brokers = brokersWith(null, "-1")
   const starts = (countAtFirst: number) =>
-    startingPositions(brokers, "g", { topic: "t", id }, [0], "latest", countAtFirst)
-  expect((await starts(1)).get(0)).toEqual({ position: 9n, isToBeKept: true })
-  expect((await starts(0)).get(0)).toEqual({ position: 2n, isToBeKept: true })
+    startingPositions(brokers, "g", { topic: "t", id, count: 1 }, [0], "latest", countAtFirst)
+  expect((await starts(1)).positions.get(0)).toEqual({ position: 9n, isToBeKept: true })
+  expect((await starts(0)).positions.get(0)).toEqual({ position: 2n, isToBeKept: true })
+})
+
+it("a group that began at the latest record reads a partition from its beginning that was added while it was stopped, and no other", async () => {
+  const starts = async (begunWith: number | undefined) => {
+    const metadata = settledNote({ topicId: id, begunWith })
+    const link = {
+      call: (name: string, { topics: [of] }: { topics: ReadonlyArray<{ partitions: ReadonlyArray<object> }> }) => {
+        const asked = of?.partitions as ReadonlyArray<{ readonly partition: number; readonly timestamp?: string }>
+        const partitions = asked.map(({ partition, timestamp }) => ({
+          partition,
+          errorCode: 0,
+          metadata,
+          offset: name === "ListOffsets" ? (timestamp === "-2" ? "2" : "9") : partition === 0 ? "5" : "-1"
+        }))
+        return { errorCode: 0, responses: [{ topic: "t", partitions }] }
+      }
+    }
+    const fake = {
+      settings: { requestMs: 1000 },
+      leader: async () => 1,
+      link: async () => link,
+      coordinator: async () => link
+    }
+    // As above. This member has two of the four partitions; others have the rest.
+    const brokers = fake as unknown as Brokers
+    return startingPositions(brokers, "g", { topic: "t", id, count: 4 }, [1, 3], "latest")
+  }
+  const grown = await starts(2)
+  // Partition 1 was there when the group began, and nobody has said where it began in it.
+  expect([1, 3].map((partition) => grown.positions.get(partition)?.position)).toEqual([9n, 2n])
+  expect(grown.begunWith).toBe(2)
+  // At the very first start another member was faster: it began with all four, and so does this one.
+  const first = await starts(4)
+  expect([1, 3].map((partition) => first.positions.get(partition)?.position)).toEqual([9n, 9n])
+  expect((await starts(undefined)).begunWith).toBe(4)
 })
 
 it("lanes of a topic that was made anew fail, and nothing is fetched for them", async () => {
@@ -71,7 +108,7 @@ it("lanes of a topic that was made anew fail, and nothing is fetched for them", 
       return new Promise(nothing)
     }
   }
-  const old = new GroupLane(holder, 0, 10n, id)
+  const old = new GroupLane(holder, 0, 10n, { topicId: id })
   // As above.
   const brokers = fake as unknown as Brokers
   const fetcher = new Fetcher(brokers, "t", "fetch", () => [old])

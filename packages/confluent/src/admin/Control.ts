@@ -67,9 +67,15 @@ export class Control {
     return Effect.map(this.#known(operation, topic), ({ partitions }) => partitions.length)
   }
 
-  /** The id of a topic: one that is made anew has another. Undefined: the brokers have no ids. */
-  topicId(operation: string, topic: string): Effect.Effect<string | undefined, TransportError> {
-    return Effect.map(this.#known(operation, topic), idOf)
+  /** The number of partitions of a topic, and its id: one that is made anew has another. Undefined: the brokers have no ids. */
+  topicOf(
+    operation: string,
+    topic: string
+  ): Effect.Effect<{ readonly id: string | undefined; readonly partitions: number }, TransportError> {
+    return Effect.map(this.#known(operation, topic), (found) => ({
+      id: idOf(found),
+      partitions: found.partitions.length
+    }))
   }
 
   /** Names of all topics. */

@@ -2,7 +2,7 @@
  * Committed offsets of groups, read by a client with the group's id that never joins it. The admin client is not used: it crashes on the
  * answer NOT_COORDINATOR (a null pointer in librdkafka), or asks the old coordinator for minutes after the coordinator has moved.
  */
-import { isOfOtherLog, kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
+import { begunWithIn, isOfOtherLog, kafkaCodes, kafkaDefaults, type KafkaOptions } from "@leat/kafka"
 import { Effect, Exit, Scope, Semaphore } from "effect"
 import type { TransportError } from "leat/transport"
 import { ask } from "../client/ask.ts"
@@ -27,6 +27,8 @@ export interface Settled {
   readonly offset: number
   /** It was committed in a topic of the same name that is no more: it says nothing of this one. */
   readonly isOfOtherLog: boolean
+  /** Partitions that the topic had when the group began in it; absent: nobody has said so. */
+  readonly begunWith?: number | undefined
 }
 
 interface Asked {
@@ -127,7 +129,11 @@ export class GroupOffsets {
         }
         const { partition, offset, metadata } = row
         if (offset !== undefined && offset >= 0)
-          found.set(partition, { offset, isOfOtherLog: isOfOtherLog(metadata, id) })
+          found.set(partition, {
+            offset,
+            isOfOtherLog: isOfOtherLog(metadata, id),
+            begunWith: begunWithIn(metadata, id)
+          })
       }
       return found
     })

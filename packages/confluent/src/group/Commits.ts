@@ -100,8 +100,8 @@ export class Commits {
     // There is no client to report the result.
     if (consumer === undefined) return this.#answered(commit, { code: notConnected, message: "" })
     try {
-      const { topic, partition, topicId } = lane
-      const metadata = settledNote(topicId)
+      const { topic, partition } = lane
+      const metadata = settledNote(lane)
       consumer.commit([{ topic, partition, offset, ...(metadata === undefined ? {} : { metadata }) }])
     } catch (error) {
       this.#answered(commit, { code: codeOfThrown(error) ?? notConnected, message: "" })

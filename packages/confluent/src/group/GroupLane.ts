@@ -33,6 +33,8 @@ export interface LaneStart {
   readonly kept: number
   /** Of the topic as it is now. Undefined: the brokers have no ids. */
   readonly topicId?: string | undefined
+  /** Partitions that the topic had when the group began in it. */
+  readonly begunWith?: number | undefined
 }
 
 export class GroupLane implements LaneSource {
@@ -40,6 +42,8 @@ export class GroupLane implements LaneSource {
   readonly topic: string
   /** Of the topic as it was when the lane began. Undefined: the brokers have no ids. */
   readonly topicId: string | undefined
+  /** As `LaneStart.begunWith`. */
+  readonly begunWith: number | undefined
   /** True once the partition may be given back. */
   mayGo = false
   /** The client has asked for its partition. */
@@ -61,10 +65,11 @@ export class GroupLane implements LaneSource {
   /** What is behind the last batch, and was received with it. */
   #rest: ReceivedBatch | undefined
 
-  constructor(owner: LaneOwner, partition: number, { start, kept, topicId }: LaneStart) {
+  constructor(owner: LaneOwner, partition: number, { start, kept, topicId, begunWith }: LaneStart) {
     const { topic, group } = owner
     this.#owner = owner
     this.topicId = topicId
+    this.begunWith = begunWith
     this.topic = topic
     this.#pulled = start
     this.#known = kept

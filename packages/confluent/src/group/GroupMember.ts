@@ -188,8 +188,8 @@ export class GroupMember {
     if (this.#held.size === 0 || nowMs - this.#lookedAtMs < anewMs) return
     this.#lookedAtMs = nowMs
     const { control, subscription } = this.#options
-    const compared = Effect.map(control.topicId("subscribe", subscription.topic), (topicId) => {
-      for (const lane of this.#held.values()) lane.isNow(topicId)
+    const compared = Effect.map(control.topicOf("subscribe", subscription.topic), ({ id }) => {
+      for (const lane of this.#held.values()) lane.isNow(id)
     })
     // A topic that is not there now may be made anew: the next look tells.
     Effect.runFork(Effect.ignore(Effect.raceFirst(compared, Deferred.await(this.#closing))))
@@ -272,7 +272,7 @@ export class GroupMember {
     return Effect.raceFirst(starts, Deferred.await(this.#closing)).pipe(
       Effect.flatMap((known) =>
         attempt("subscribe", `${topic} in group ${group}`, () => {
-          const { offsets, topicId, toBeKept, expired } = known
+          const { offsets, topicId, begunWith, toBeKept, expired } = known
           const assigned = partitions.map(({ partition }) => ({
             topic,
             partition,
@@ -282,7 +282,7 @@ export class GroupMember {
           if (this.#isLeaving) return
           for (const { partition, offset } of assigned) {
             const start = expired.get(partition) ?? offset
-            this.#give(partition, { start, kept: offset, topicId }, toBeKept.has(partition))
+            this.#give(partition, { start, kept: offset, topicId, begunWith }, toBeKept.has(partition))
           }
         })
       ),

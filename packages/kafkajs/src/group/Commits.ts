@@ -1,15 +1,14 @@
 /** Commits of positions by a member of a group; during a rebalance they wait for the next generation. */
-import { kafkaCodes, settledNote } from "@leat/kafka"
+import { kafkaCodes, type SettledNote, settledNote } from "@leat/kafka"
 import type { Position } from "leat/transport"
 import type { Brokers } from "../client/Brokers.ts"
 import { monotonicMs } from "../client/clock.ts"
 import { failure, failureOf, refusal } from "../client/failureOf.ts"
 import { againMs, passes, sleep } from "./transient.ts"
 
-/** A position to be stored, and of which topic it is. */
-interface Settle {
+/** A position to be stored, and what its commit says of itself. */
+interface Settle extends SettledNote {
   readonly partition: number
-  readonly topicId: string | undefined
   readonly position: Position
 }
 
@@ -80,12 +79,12 @@ export class Commits {
     }
   }
 
-  async #commitOnce({ partition, topicId, position }: Settle): Promise<number> {
+  async #commitOnce({ partition, position, ...said }: Settle): Promise<number> {
     const { group, topic } = this.#member
     const link = await this.#brokers.coordinator(group, "settle")
     // Only now: both may have changed in between.
     const { generation, memberId } = this.#member
-    const metadata = settledNote(topicId)
+    const metadata = settledNote(said)
     const settled = { partition, offset: String(position), ...(metadata === undefined ? {} : { metadata }) }
     const { responses } = await link.call(
       "OffsetCommit",

@@ -1,4 +1,5 @@
 /** The source of one lane of a member: a buffer of fetched batches, and commits through the member. */
+import type { SettledNote } from "@leat/kafka"
 import { HeldLane, type LaneSource, type Position, type ReceivedBatch, type TransportError } from "leat/transport"
 import { failureOf, transportName } from "../client/failureOf.ts"
 
@@ -21,8 +22,8 @@ export class GroupLane implements LaneSource {
   readonly held: HeldLane
   /** Position of the next fetch. */
   next: Position
-  /** Id of the topic when the lane began; its offsets mean nothing in a topic that is created anew. Undefined: the brokers have no ids. */
-  readonly topicId: string | undefined
+  /** What its commits say of themselves: the id of the topic is that when the lane began. */
+  readonly said: SettledNote
   /** A fetch is in flight. */
   isFetching = false
   #hasFailed = false
@@ -30,13 +31,18 @@ export class GroupLane implements LaneSource {
   #aheadBytes = 0
   readonly #holder: LaneHolder
 
-  constructor(holder: LaneHolder, partition: number, start: Position, topicId?: string) {
+  constructor(holder: LaneHolder, partition: number, start: Position, said: SettledNote = {}) {
     const { topic, group } = holder
-    this.topicId = topicId
+    this.said = said
     this.next = start
     this.#holder = holder
     // `abandoned` is 0: Kafka does not count vanished holders.
     this.held = new HeldLane({ transport: transportName, topic, group, partition, start, abandoned: 0 }, this)
+  }
+
+  /** Its offsets mean nothing in a topic that is created anew. Undefined: the brokers have no ids. */
+  get topicId(): string | undefined {
+    return this.said.topicId
   }
 
   get partition(): number {

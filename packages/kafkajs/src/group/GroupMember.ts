@@ -166,7 +166,7 @@ export class GroupMember implements LaneHolder, Committer {
   readonly over = (lane: GroupLane): void => queueMicrotask(() => void this.#drop(lane))
 
   readonly commit = (lane: GroupLane, position: Position): Promise<void> =>
-    this.#commits.store({ partition: lane.partition, topicId: lane.topicId, position }, () => !lane.held.isOver)
+    this.#commits.store({ partition: lane.partition, ...lane.said, position }, () => !lane.held.isOver)
 
   async #join(): Promise<void> {
     const { group } = this.#membership
@@ -318,18 +318,20 @@ export class GroupMember implements LaneHolder, Committer {
       // First the id: positions of a topic that is made anew in between are never taken for those of the old one.
       const { id, partitions: count } = await this.#brokers.lookUp(topic)
       this.#countAtFirst ??= count
-      const starts = await startingPositions(this.#brokers, group, { topic, id }, wanted, from, this.#countAtFirst)
-      const toBeKept = [...starts].filter(([, { isToBeKept }]) => isToBeKept)
+      const ofTopic = { topic, id, count }
+      const starts = await startingPositions(this.#brokers, group, ofTopic, wanted, from, this.#countAtFirst)
+      const { positions, begunWith } = starts
+      const toBeKept = [...positions].filter(([, { isToBeKept }]) => isToBeKept)
       // Without these commits the next holder could skip records before the first one.
       await Promise.all(
         toBeKept.map(([partition, { position }]) =>
-          this.#commits.store({ partition, topicId: id, position }, () => isOurs(partition))
+          this.#commits.store({ partition, topicId: id, begunWith, position }, () => isOurs(partition))
         )
       )
-      for (const [partition, { position }] of starts) {
+      for (const [partition, { position }] of positions) {
         // In the meantime a later generation has begun its lane, or revoked it.
         if (!isOurs(partition) || this.#lanes.has(partition)) continue
-        const lane = new GroupLane(this, partition, position, id)
+        const lane = new GroupLane(this, partition, position, { topicId: id, begunWith })
         this.#lanes.set(partition, lane)
         this.#events.given(lane.held)
       }

@@ -9,16 +9,24 @@ export interface Start {
   readonly isToBeKept: boolean
 }
 
+export interface Starts {
+  readonly positions: ReadonlyMap<number, Start>
+  /** Partitions that the topic had when the group began in it: whatever was added later it has from the beginning. */
+  readonly begunWith: number
+}
+
+/** `count`: partitions of the topic. `countAtFirst`: when the member was given its first lanes. */
 export async function startingPositions(
   brokers: Brokers,
   group: string,
-  { topic, id }: { readonly topic: string; readonly id: string | undefined },
+  { topic, id, count }: { readonly topic: string; readonly id: string | undefined; readonly count: number },
   partitions: ReadonlyArray<number>,
   from: From,
-  countAtFirst = Number.POSITIVE_INFINITY
-): Promise<ReadonlyMap<number, Start>> {
+  countAtFirst = count
+): Promise<Starts> {
+  const all = Array.from({ length: count }, (_, partition) => partition)
   const [settled, starts, ends] = await Promise.all([
-    settledPositions(brokers, group, { topic, id }, partitions),
+    settledPositions(brokers, group, { topic, id }, all),
     positionsAt(brokers, topic, partitions, "earliest"),
     positionsAt(brokers, topic, partitions, "latest")
   ])
@@ -27,7 +35,9 @@ export async function startingPositions(
     typeof from === "object" && "timeMs" in from && fresh.length > 0
       ? await positionsAt(brokers, topic, fresh, from.timeMs)
       : undefined
-  return new Map(
+  const said = Array.from(settled.values()).flatMap(({ begunWith = [] }) => begunWith)
+  const begunWith = Math.min(countAtFirst, ...said)
+  const positions = new Map(
     partitions.map((partition) => {
       const start = starts.get(partition) ?? 0n
       const end = ends.get(partition) ?? start
@@ -37,12 +47,13 @@ export async function startingPositions(
         const isVoid = found.isOfOtherLog || found.position > end
         return [partition, { position: isVoid ? start : found.position, isToBeKept: false }] as const
       }
-      // A partition that was added while the group reads is read from its beginning: all of it is later than the group's "latest".
-      const origin = from === "latest" && partition >= countAtFirst ? "earliest" : from
+      // A partition that was added since the group began is read from its beginning: all of it is later than the group's "latest".
+      const origin = from === "latest" && partition >= begunWith ? "earliest" : from
       const asked = originOf(origin, start, end, times?.get(partition))
       return [partition, { position: asked, isToBeKept: from !== "earliest" }] as const
     })
   )
+  return { positions, begunWith }
 }
 
 function originOf(from: From, start: Position, end: Position, atTime: Position | undefined): Position {
