@@ -10,6 +10,7 @@ import { readSpill } from "../publish/spill/readSpill.ts"
 import { type Spill, SpillPart } from "../publish/spill/Spill.ts"
 import { Followed } from "../publish/spill/SpillBook.ts"
 import { type SpillBounds, SpillLanes } from "../publish/spill/SpillLanes.ts"
+import { markerOwner, taggedStream } from "../record/CompactHeader.ts"
 import { readMeta } from "../record/Wire.ts"
 import type { Position, ReceivedRecord, Transport } from "../transport/index.ts"
 import { monotonicMs } from "../Wake.ts"
@@ -71,6 +72,8 @@ class OrphanPart implements ProvenPart {
   readonly nowMs: () => number
   /** Records that stay. */
   kept = 0
+  /** Streams of which some stay: what stands behind those in this partition stays too, whatever has become of its stream meanwhile. */
+  readonly #staying = new Set<string | undefined>()
   readonly #orphan: Orphan
   readonly #lanes: SpillLanes
   readonly #bounds: SpillBounds
@@ -108,8 +111,9 @@ class OrphanPart implements ProvenPart {
         for (let left = records; left.length > 0;) {
           const { fate, records: some } = firstStretch(left, sink, departures)
           left = left.slice(some.length)
-          if (typeof fate === "string") {
+          if (typeof fate === "string" || some.some((record) => this.#staying.has(taggedOf(record)))) {
             this.kept += some.length
+            for (const record of some) this.#staying.add(taggedOf(record))
             continue
           }
           let count = 0
@@ -141,6 +145,13 @@ class OrphanPart implements ProvenPart {
     if (this.kept === 0) this.#done = part.at
     part.unproven.ended(part.at, this.nowMs())
   }
+}
+
+/** The stream of a record, in whichever wire it is. */
+function taggedOf({ headers }: ReceivedRecord): string | undefined {
+  const { id, isMarker } = readMeta(headers, "")
+  const stream = isMarker ? markerOwner(headers[0]?.[1])?.tag : id?.stream
+  return stream === undefined || stream.startsWith("#") ? stream : taggedStream(stream)
 }
 
 function arrived({ headers }: ReceivedRecord, tell: Carrier["arrived"]): void {

@@ -3,7 +3,16 @@ import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { MemoryPartition } from "../../src/transport/memory/MemoryPartition.ts"
 import { noteContract } from "../contracts/Note.ts"
-import { away, documentAt, handledBy, ofKey, type SpillingFleet, spillingStory } from "./spillingFleet.ts"
+import {
+  away,
+  documentAt,
+  handledBy,
+  ofKey,
+  places,
+  type SpillingFleet,
+  spillingStory,
+  stream
+} from "./spillingFleet.ts"
 
 const keys = ["k0", "k1", "k2", "k3"]
 const others = noteContract({ stream: "test.others" })
@@ -102,5 +111,45 @@ describe("two streams in one spill, of which one has left", () => {
     expect(
       lines.filter((line) => /^Warn near\/a has stored nothing (?=.*is carried to far\/b)/.test(line))
     ).toHaveLength(1)
+  })
+})
+
+describe("two streams in one spill, which have both left, and of which one is opened while what the other has left is carried", () => {
+  it.each([200, 400, 700, 1500])("keep their order where a send takes %i ms", (ms) => {
+    spillingStory((fleet) =>
+      Effect.gen(function* () {
+        const one = yield* fleet.process()
+        const before = yield* one.leat.stream(others)
+        yield* fleet.process({ disk: fleet.otherDisk })
+        yield* Effect.sleep("6 seconds")
+        yield* fleet.place
+        yield* fleet.tool.write({ kind: "placed", stream: "test.others", base: 1, place: places.a, epoch: 1 })
+        yield* Effect.sleep("6 seconds")
+        fleet.faults.near = away
+        const texts = ["1", "2", "3", "4", "5", "6"]
+        for (const text of texts) {
+          yield* before.publish({ key: "k0", text: `o${text}` }, { level: "durable" })
+          yield* one.notes.publish({ key: "k0", text: `n${text}` }, { level: "durable" })
+        }
+        yield* one.kill
+        const document = documentAt(2, "b")
+        const moved = new Map([stream, "test.others"].map((name) => [name, places.b] as const))
+        yield* fleet.tool.look
+        yield* fleet.tool.write({ kind: "table", base: 1, document, places: moved })
+        yield* Effect.sleep("50 seconds")
+        Object.assign(fleet.faults, { near: {}, far: { send: () => ({ kind: "delay", ms }) } })
+        const leat = yield* fleet.leat()
+        yield* leat.stream(noteContract())
+        yield* Effect.sleep("1 second")
+        yield* leat.stream(others)
+        yield* Effect.sleep("3 minutes")
+        const stored = (yield* fleet.stored("b")).map(({ text }) => text)
+        for (const of of ["n", "o"]) {
+          const first = [...new Set(stored.filter((text) => text.startsWith(of)))]
+          expect(first).toEqual(texts.map((text) => of + text))
+        }
+        expect(leat.ledger.snapshot().balanced).toBe(true)
+      })
+    )
   })
 })
