@@ -106,14 +106,19 @@ const proofs: ReadonlyArray<Proof> = [
     times: 40,
     msMax: 60_000,
     aroundMsMax: 60_000,
-    fault: ({ seeds, opened, kills, aborted, carries }) => {
-      const isEnough =
-        Number(opened) > 2 * Number(seeds) &&
-        // Some worlds have none of these. 40 of them carried what a spill held 45 to 63 times.
-        (Number(seeds) < 20 || (Number(kills) > 0 && Number(aborted) > 0 && Number(carries) >= Number(seeds) / 4))
-      return isEnough
+    fault: ({ seeds, opened, kills, aborted, carries, streams, mirrored, pauses }) => {
+      // Some worlds have none of these. 40 of them carried what a spill held 45 to 63 times.
+      const isRich =
+        Number(seeds) < 20 ||
+        (Number(kills) > 0 &&
+          Number(aborted) > 0 &&
+          Number(carries) >= Number(seeds) / 4 &&
+          Number(streams) > Number(seeds) &&
+          Number(mirrored) > 0 &&
+          Number(pauses) > 0)
+      return isRich && Number(opened) > 2 * Number(seeds)
         ? undefined
-        : `${String(opened)} epochs, ${String(kills)} kills, ${String(aborted)} moves that were called off and ${String(carries)} spills that were carried are too few`
+        : `${String(opened)} epochs, ${String(kills)} kills, ${String(aborted)} moves that were called off, ${String(carries)} spills that were carried, ${String(streams)} streams, ${String(mirrored)} events in mirrors and ${String(pauses)} pauses are too few`
     }
   },
   {
