@@ -117,14 +117,6 @@ export const leftSpillMutants: ReadonlyArray<Mutant> = [
     test: "behind a record that is refused"
   },
   {
-    name: "what stands behind records that stay is carried past them when its stream is joined meanwhile",
-    file: "moves/orphanSpill.ts",
-    find: ` || some.some((record) => this.#staying.has(taggedOf(record)))`,
-    replace: ``,
-    foundBy: "moves/sharedSpill.test.ts",
-    test: "where a send takes 400 ms"
-  },
-  {
     name: "an append that is to stop at a refusal goes on",
     file: "transport/Forwarder.ts",
     find: `      if (stopsAtRefusal) left`,

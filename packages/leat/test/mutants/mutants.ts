@@ -309,5 +309,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "publish/Calendar.ts",
     find: `if (one.alarmMs <= time) return`,
     replace: `if (one.alarmMs <= time || this.#days.size > 1) return`
+  },
+  {
+    name: "what stands behind records that stay is carried past them when its stream is joined meanwhile",
+    file: "moves/orphanSpill.ts",
+    find: ` || some.some((record) => this.#staying.has(taggedOf(record)))`,
+    replace: ``,
+    foundBy: "moves/sharedSpill.test.ts",
+    test: "where a send takes 400 ms"
   }
 ]
